@@ -1,0 +1,220 @@
+"""What a platform is to the rest of the product: a frozen description, and a connector with four verbs.
+
+The engine knows only this module of `connectors` (and `record`, `errors`). A platform file defines one constant
+``PLATFORM``; `platforms` finds it by file name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from functools import cache
+from typing import Protocol
+
+import polars as pl
+
+from connectors.errors import PlatformError
+
+__all__ = [
+    "CHANGES",
+    "QUARANTINE",
+    "RESULTS",
+    "Capability",
+    "Check",
+    "Connection",
+    "Connector",
+    "CredentialField",
+    "Page",
+    "Platform",
+    "Traffic",
+    "connector",
+    "platform",
+    "platforms",
+]
+
+CHANGES = {
+    "correction_id": pl.String,
+    "kind": pl.String,
+    "record_key": pl.String,
+    "parent_key": pl.String,
+    "field": pl.String,
+    "before": pl.String,
+    "value": pl.String,
+}
+"""Schema of what is pushed: one row a field. Values are text; ``images`` is a JSON list of text."""
+
+RESULTS = {"correction_id": pl.String, "status": pl.String, "code": pl.String, "message": pl.String}
+"""Schema of the answer to a push. Status is ``accepted`` (not yet proof) or ``refused``, with the platform's words."""
+
+QUARANTINE = {"record_key": pl.String, "error": pl.String, "raw": pl.String}
+"""Schema of records that could not be read: kept with their payload, counted, never fatal."""
+
+
+class Capability(Enum):
+    """What a platform can do through its programming interface."""
+
+    READ_PRODUCTS = "read products"
+    READ_ORDERS = "read orders"
+    READ_STOCK = "read stock"
+    UPDATE_PRODUCTS = "update products"
+    UPDATE_STOCK = "update stock"
+    INCREMENTAL = "incremental reading"
+
+
+@dataclass(frozen=True)
+class CredentialField:
+    """One thing a merchant must type in to connect.
+
+    Parameters
+    ----------
+    name : str
+        Name in the settings and on the command line.
+    label, help : str
+        What a person reads: what it is and where to find it.
+    secret : bool
+        Encrypted and never shown.
+    required : bool
+    default : str
+    replaced_by : str
+        For a field that older guides name and that is no longer used: what is needed today. Such a field is accepted,
+        answered with a warning and not stored.
+    """
+
+    name: str
+    label: str
+    help: str = ""
+    secret: bool = True
+    required: bool = True
+    default: str = ""
+    replaced_by: str = ""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One account on one platform. Its ``repr`` shows no credential."""
+
+    name: str
+    platform: str
+    credentials: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Check:
+    """Answer of a connection test: ``ok``, and lines that say what was found or what is wrong and how to mend it."""
+
+    ok: bool
+    messages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One batch from a platform.
+
+    Parameters
+    ----------
+    records : dict of str to polars.DataFrame
+        Kind to conformed frame; an order page holds ``order`` and ``order_line``.
+    quarantined : polars.DataFrame
+        Schema `QUARANTINE`.
+    cursor : str
+        Where an incremental run may start next time, if everything up to here is stored; empty when not known.
+    """
+
+    records: Mapping[str, pl.DataFrame]
+    quarantined: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=QUARANTINE))
+    cursor: str = ""
+
+
+@dataclass
+class Traffic:
+    """What one connector object has sent and waited, for the run's report."""
+
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+    waited_s: float = 0.0
+
+
+class Connector(Protocol):
+    """One open connection. Made by `connector`, closed with `close`; not shared between threads."""
+
+    traffic: Traffic
+
+    def check(self) -> Check:
+        """Whether the account can be used, and if not, what is wrong: key, scope, address or allow-list."""
+        ...
+
+    def fetch(self, kind: str, *, since: datetime | None = None) -> Iterator[Page]:
+        """Batches of ``product``, ``order`` (with lines) or ``stock``, changed since then or all."""
+        ...
+
+    def read(self, kind: str, keys: Sequence[tuple[str, str]]) -> pl.DataFrame:
+        """The named records as they are now; keys are ``(record_key, parent_key)``. Missing ones are left out."""
+        ...
+
+    def push(self, changes: pl.DataFrame) -> pl.DataFrame:
+        """Send changes (schema `CHANGES`); gives one row each (schema `RESULTS`). Every other field stays as it is."""
+        ...
+
+    def close(self) -> None:
+        """Release the network connection."""
+        ...
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Description of a platform.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case name used everywhere.
+    title : str
+        As its owner writes it.
+    docs : str
+        Address of its documentation.
+    credentials : tuple of CredentialField
+    capabilities : frozenset of Capability
+    writable : mapping of str to frozenset of str
+        Kind to the canonical fields that `Connector.push` can change.
+    open : callable
+        ``open(connection, **options) -> Connector``.
+    """
+
+    name: str
+    title: str
+    docs: str
+    credentials: tuple[CredentialField, ...]
+    capabilities: frozenset[Capability]
+    writable: Mapping[str, frozenset[str]]
+    open: Callable[..., Connector] = field(repr=False)
+
+
+@cache
+def platforms() -> dict[str, Platform]:
+    """Every platform by name, in alphabetical order."""
+    package = importlib.import_module("connectors.platforms")
+    found = (importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__))
+    return {module.PLATFORM.name: module.PLATFORM for module in found}
+
+
+def platform(name: str) -> Platform:
+    """The platform of that name.
+
+    Raises
+    ------
+    PlatformError
+        When there is none; the message lists those there are.
+    """
+    if name not in platforms():
+        raise PlatformError(f"There is no platform {name!r}. Known platforms: {', '.join(platforms())}.", platform=name)
+    return platforms()[name]
+
+
+def connector(connection: Connection, **options: object) -> Connector:
+    """Open a connection. `options` go to the platform (a clock, a transport or a sleep function in tests)."""
+    return platform(connection.platform).open(connection, **options)
