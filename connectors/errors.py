@@ -58,7 +58,16 @@ class PlatformError(Exception):
 
     action: Action = Action.FAIL
 
-    def __init__(self, message: str, *, platform: str = "", connection: str = "", status: int | None = None, request_id: str = "", words: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        platform: str = "",
+        connection: str = "",
+        status: int | None = None,
+        request_id: str = "",
+        words: str = "",
+    ) -> None:
         super().__init__(message)
         self.platform = platform
         self.connection = connection

@@ -20,7 +20,19 @@ from typing import Literal
 
 import polars as pl
 
-__all__ = ["ATTRIBUTES", "FIELDS", "KINDS", "SCHEMA_VERSION", "Field", "Money", "conform", "empty", "field", "schema", "typed"]
+__all__ = [
+    "ATTRIBUTES",
+    "FIELDS",
+    "KINDS",
+    "SCHEMA_VERSION",
+    "Field",
+    "Money",
+    "conform",
+    "empty",
+    "field",
+    "schema",
+    "typed",
+]
 
 SCHEMA_VERSION = 1
 """Written into every snapshot; raised when a column changes its meaning."""
@@ -76,10 +88,21 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         Field("category", "Category path (levels joined by ' > ') or the channel's category name.", level="product"),
         Field("condition", "new, refurbished, used, or the channel's own grade.", level="product"),
         Field("price", "Regular price of one unit, in `currency`.", parsed=_DECIMAL, level="item"),
-        Field("sale_price", "Reduced price of one unit, in `currency`; empty when not reduced.", parsed=_DECIMAL, level="item"),
+        Field(
+            "sale_price",
+            "Reduced price of one unit, in `currency`; empty when not reduced.",
+            parsed=_DECIMAL,
+            level="item",
+        ),
         Field("currency", "ISO 4217 code of the prices.", level="item"),
         Field("quantity", "Units that can be sold.", parsed=pl.Int64, level="item"),
-        Field("images", "Image addresses, the main image first.", dtype=pl.List(pl.String), parsed=pl.List(pl.String), level="product"),
+        Field(
+            "images",
+            "Image addresses, the main image first.",
+            dtype=pl.List(pl.String),
+            parsed=pl.List(pl.String),
+            level="product",
+        ),
         Field("weight_g", "Shipping weight in grams.", parsed=pl.Float64, level="item"),
         Field("length_mm", "Package length in millimetres.", parsed=pl.Float64, level="item"),
         Field("width_mm", "Package width in millimetres.", parsed=pl.Float64, level="item"),
@@ -87,7 +110,12 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         Field("lead_time_days", "Days from order to dispatch.", parsed=pl.Float64, level="item"),
         Field("language", "ISO 639-1 code of title and description.", level="product"),
         Field("status", "active, draft or archived.", level="product"),
-        Field("attributes", "Everything else that has a name: colour, size, policies, ...", dtype=ATTRIBUTES, parsed=ATTRIBUTES),
+        Field(
+            "attributes",
+            "Everything else that has a name: colour, size, policies, ...",
+            dtype=ATTRIBUTES,
+            parsed=ATTRIBUTES,
+        ),
         Field("updated_at", "When the channel last changed it, ISO 8601, UTC.", parsed=_TIME),
     ),
     "order": (
@@ -196,7 +224,9 @@ def typed(frame: pl.DataFrame | pl.LazyFrame, kind: str) -> pl.LazyFrame:
         if one.parsed == one.dtype:
             columns.append(column)
         elif one.parsed == _TIME:
-            columns.append(column.str.to_datetime(time_zone="UTC", time_unit="us", strict=False, format="%+").alias(one.name))
+            columns.append(
+                column.str.to_datetime(time_zone="UTC", time_unit="us", strict=False, format="%+").alias(one.name)
+            )
         else:
             columns.append(column.str.strip_chars().cast(one.parsed, strict=False))
     return frame.lazy().with_columns(columns)
@@ -242,7 +272,11 @@ def _text(dtype: pl.DataType, name: str) -> pl.Expr:
     column = pl.col(name)
     if dtype.is_float():
         # 12.0 read from a number column was "12" or "12.0" at the source; the shorter text is what people type.
-        column = pl.when(column == column.round(0)).then(column.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(column.cast(pl.String))
+        column = (
+            pl.when(column == column.round(0))
+            .then(column.cast(pl.Int64, strict=False).cast(pl.String))
+            .otherwise(column.cast(pl.String))
+        )
     elif isinstance(dtype, pl.Datetime):
         column = column.dt.convert_time_zone("UTC") if dtype.time_zone else column.dt.replace_time_zone("UTC")
         column = column.dt.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -262,7 +296,9 @@ def _list(dtype: pl.DataType, name: str) -> pl.Expr:
 def _attributes(frame: pl.DataFrame, name: str) -> pl.Expr:
     if frame.schema[name] == ATTRIBUTES:
         return pl.col(name).fill_null(pl.lit([], dtype=ATTRIBUTES))
-    pairs = [[{"key": str(k), "value": str(v)} for k, v in _mapping(value).items() if v is not None] for value in frame[name]]
+    pairs = [
+        [{"key": str(k), "value": str(v)} for k, v in _mapping(value).items() if v is not None] for value in frame[name]
+    ]
     return pl.lit(pl.Series(name, pairs, dtype=ATTRIBUTES))
 
 

@@ -20,7 +20,13 @@ from engine.errors import StoreError
 
 __all__ = ["Lake"]
 
-_BOOKKEEPING = {"connection": pl.String, "run_id": pl.String, "is_gone": pl.Boolean, "schema_version": pl.Int32, "fingerprint": pl.UInt64}
+_BOOKKEEPING = {
+    "connection": pl.String,
+    "run_id": pl.String,
+    "is_gone": pl.Boolean,
+    "schema_version": pl.Int32,
+    "fingerprint": pl.UInt64,
+}
 
 
 class Lake:
@@ -35,7 +41,9 @@ class Lake:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
 
-    def write(self, connection: str, kind: str, frame: pl.DataFrame, *, run_id: str, is_gone: bool = False) -> pl.DataFrame:
+    def write(
+        self, connection: str, kind: str, frame: pl.DataFrame, *, run_id: str, is_gone: bool = False
+    ) -> pl.DataFrame:
         """Store the rows that are new or different; gives those rows.
 
         Raises
@@ -67,7 +75,11 @@ class Lake:
 
     def mark_gone(self, connection: str, kind: str, seen: pl.Series, *, run_id: str) -> int:
         """Note that records which a complete reading did not meet are gone; gives their number."""
-        rows = self.current(connection, kind).filter(~pl.col("record_key").is_in(seen.implode())).collect(engine="streaming")
+        rows = (
+            self.current(connection, kind)
+            .filter(~pl.col("record_key").is_in(seen.implode()))
+            .collect(engine="streaming")
+        )
         return self.write(connection, kind, rows, run_id=run_id, is_gone=True).height
 
     def files(self, kind: str) -> list[Path]:
@@ -80,7 +92,11 @@ class Lake:
     def _rows(self, connection: str, kind: str) -> pl.LazyFrame:
         paths = sorted(self._folder(connection, kind).glob("*.parquet"))
         if not paths:
-            return empty(kind).lazy().with_columns(pl.lit(None, dtype=dtype).alias(name) for name, dtype in _BOOKKEEPING.items())
+            return (
+                empty(kind)
+                .lazy()
+                .with_columns(pl.lit(None, dtype=dtype).alias(name) for name, dtype in _BOOKKEEPING.items())
+            )
         # File names start with their time, so the last row of a key is the newest.
         return pl.scan_parquet(paths).unique("record_key", keep="last", maintain_order=True)
 

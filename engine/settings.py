@@ -40,13 +40,17 @@ class KnowledgeManagement(_Section):
     learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(
         0.1, description="Share by which the first decision moves a confidence from its prior; 1/rate pseudo-decisions."
     )
-    min_occurrences: Annotated[int, Field(ge=1)] = Field(3, description="Approvals a pattern needs before it may be automatic.")
+    min_occurrences: Annotated[int, Field(ge=1)] = Field(
+        3, description="Approvals a pattern needs before it may be automatic."
+    )
 
 
 class ErrorBudget(_Section):
     """How many automatic corrections may be wrong, and how sure of that we must be."""
 
-    share: Annotated[float, Field(gt=0, lt=1)] = Field(0.05, description="Highest share of wrong automatic corrections.")
+    share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.05, description="Highest share of wrong automatic corrections."
+    )
     certainty: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.90, description="How sure the error bound must be.")
     audit_share: Share = Field(0.02, description="Share of automatic corrections that a person sees blind instead.")
 
@@ -56,11 +60,17 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CHANNELMEND_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
-    database: str = Field("sqlite:///channelmend.db", description="Knowledge base: sqlite:///file or postgresql+psycopg://...")
+    database: str = Field(
+        "sqlite:///channelmend.db", description="Knowledge base: sqlite:///file or postgresql+psycopg://..."
+    )
     lake: Path = Field(Path("lake"), description="Folder of record snapshots (Parquet).")
     tracking: str = Field("", description="MLflow tracking address; empty: SQLite beside the lake.")
-    key_file: Path = Field(Path("channelmend.key"), description="Key of the credential vault; made with mode 0600 when absent.")
-    embedder: str = Field("sentence", description="sentence (MiniLM, installed weights) or character (no weights needed).")
+    key_file: Path = Field(
+        Path("channelmend.key"), description="Key of the credential vault; made with mode 0600 when absent."
+    )
+    embedder: str = Field(
+        "sentence", description="sentence (MiniLM, installed weights) or character (no weights needed)."
+    )
     seed: int = Field(0, description="Seed of every random choice.")
     ai_monitoring: AiMonitoring = AiMonitoring()
     knowledge_management: KnowledgeManagement = KnowledgeManagement()
@@ -68,10 +78,18 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, env_settings: PydanticBaseSettingsSource, **_: Any
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        **_: Any,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments over environment over file."""
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=_settings_file(), yaml_file_encoding="utf-8")
+        return (
+            init_settings,
+            env_settings,
+            YamlConfigSettingsSource(settings_cls, yaml_file=_settings_file(), yaml_file_encoding="utf-8"),
+        )
 
 
 def _settings_file() -> Path:
@@ -90,7 +108,9 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**{k: v for k, v in overrides.items() if v is not None})
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, e['loc']))} = {e.get('input')!r}: {e['msg']}" for e in error.errors()]
-        raise ConfigError(f"Settings are wrong (file {_settings_file()}, then CHANNELMEND_* variables):", problems) from None
+        raise ConfigError(
+            f"Settings are wrong (file {_settings_file()}, then CHANNELMEND_* variables):", problems
+        ) from None
 
 
 def describe_settings(settings: Settings) -> list[tuple[str, Any, str]]:
@@ -99,7 +119,10 @@ def describe_settings(settings: Settings) -> list[tuple[str, Any, str]]:
     for name, info in type(settings).model_fields.items():
         value = getattr(settings, name)
         if isinstance(value, _Section):
-            rows += [(f"{name}.{key}", getattr(value, key), one.description or "") for key, one in type(value).model_fields.items()]
+            rows += [
+                (f"{name}.{key}", getattr(value, key), one.description or "")
+                for key, one in type(value).model_fields.items()
+            ]
         else:
             rows.append((name, value, info.description or ""))
     return rows

@@ -59,7 +59,9 @@ class Vault:
         except FileExistsError:
             return cls._from_file(key_file)
         except OSError as error:
-            raise ConfigError(f"The key file {key_file} cannot be made: {error.strerror}. Set key_file to a folder that can be written.") from None
+            raise ConfigError(
+                f"The key file {key_file} cannot be made: {error.strerror}. Set key_file to a folder that can be written."
+            ) from None
         key = secrets.token_bytes(32)
         with os.fdopen(descriptor, "wb") as file:
             file.write(base64.b64encode(key))

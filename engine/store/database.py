@@ -17,7 +17,6 @@ from alembic.script import ScriptDirectory
 
 from engine.errors import ConfigError, StoreError
 
-
 __all__ = ["Store"]
 
 _LOCK_WAIT_MS = 30_000
@@ -104,6 +103,12 @@ class Store:
         for start in range(0, len(rows), _ROWS_PER_STATEMENT):
             connection.execute(sa.insert(table), [dict(row) for row in rows[start : start + _ROWS_PER_STATEMENT]])
 
+    def next_number(self, connection: sa.Connection, column: sa.Column[int]) -> int:
+        """The number after the highest of a column; no other process can take the same one until this transaction ends."""
+        if not self.is_sqlite:
+            connection.execute(sa.text(f"LOCK TABLE {column.table.name} IN SHARE ROW EXCLUSIVE MODE"))
+        return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(column), 0))).scalar_one()) + 1
+
     @cached_property
     def upsert(self) -> Any:
         """The dialect's ``insert`` with ``on_conflict_do_update`` and ``on_conflict_do_nothing``."""
@@ -133,7 +138,9 @@ class Store:
             text = str(error.orig)
             if "locked" in text:
                 text += f"; another process held the write lock for more than {_LOCK_WAIT_MS // 1000} s"
-            raise StoreError(f"The database {self.url.render_as_string()} could not be used: {text}. Nothing was changed.") from error
+            raise StoreError(
+                f"The database {self.url.render_as_string()} could not be used: {text}. Nothing was changed."
+            ) from error
 
     def _migrate(self) -> None:
         configuration = Config()
@@ -143,8 +150,12 @@ class Store:
             current = MigrationContext.configure(connection).get_current_revision()
         if current == head:
             return
-        if current is not None and current not in {s.revision for s in ScriptDirectory.from_config(configuration).walk_revisions()}:
-            raise StoreError(f"The database {self.url.render_as_string()} was made by a newer version (revision {current}). Upgrade channelmend.")
+        if current is not None and current not in {
+            s.revision for s in ScriptDirectory.from_config(configuration).walk_revisions()
+        }:
+            raise StoreError(
+                f"The database {self.url.render_as_string()} was made by a newer version (revision {current}). Upgrade channelmend."
+            )
         with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
             if not self.is_sqlite:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
@@ -156,7 +167,9 @@ def _parse(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:
-        raise ConfigError(f"{url!r} is not a database address. Use sqlite:///file.db or postgresql+psycopg://user@host/name.") from None
+        raise ConfigError(
+            f"{url!r} is not a database address. Use sqlite:///file.db or postgresql+psycopg://user@host/name."
+        ) from None
     backend = parsed.get_backend_name()
     if backend not in {"sqlite", "postgresql"}:
         raise ConfigError(f"Database {backend!r} is not supported; use sqlite or postgresql.")
@@ -178,5 +191,3 @@ def _configure_sqlite(connection: Any, _: Any) -> None:
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
-
-

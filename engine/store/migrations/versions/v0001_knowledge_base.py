@@ -149,12 +149,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("decision_id", name=op.f("pk_correction_decisions")),
         sa.UniqueConstraint("sequence", name=op.f("uq_correction_decisions_sequence")),
     )
-    op.create_index(
-        op.f("ix_correction_decisions_issue_id"), "correction_decisions", ["issue_id"], unique=False
-    )
-    op.create_index(
-        op.f("ix_correction_decisions_pattern_id"), "correction_decisions", ["pattern_id"], unique=False
-    )
+    op.create_index(op.f("ix_correction_decisions_issue_id"), "correction_decisions", ["issue_id"], unique=False)
+    op.create_index(op.f("ix_correction_decisions_pattern_id"), "correction_decisions", ["pattern_id"], unique=False)
     op.create_table(
         "issues",
         sa.Column("issue_id", sa.String(length=36), nullable=False),
@@ -175,9 +171,7 @@ def upgrade() -> None:
         sa.Column("is_audit", sa.Boolean(), nullable=False),
         sa.Column("detected_at", Time(), nullable=False),
         sa.Column("closed_at", Time(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["pattern_id"], ["issue_patterns.pattern_id"], name=op.f("fk_issues_pattern_id")
-        ),
+        sa.ForeignKeyConstraint(["pattern_id"], ["issue_patterns.pattern_id"], name=op.f("fk_issues_pattern_id")),
         sa.PrimaryKeyConstraint("issue_id", name=op.f("pk_issues")),
     )
     op.create_index(op.f("ix_issues_fingerprint"), "issues", ["fingerprint"], unique=False)

@@ -1,0 +1,186 @@
+"""The queue of issues: what was detected, what is pending, what has gone, and the candidates of each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from engine.store.database import Store
+from engine.store.tables import candidates, corrections, issue_patterns, issues
+from engine.types import ISSUES, Status
+
+__all__ = [
+    "best_candidate",
+    "close_issues",
+    "issues_frame",
+    "known_fingerprints",
+    "record_issues",
+    "replace_candidates",
+    "with_fingerprint",
+]
+
+OBSERVED_CHARACTERS = 2000
+"""Longest observed text kept with an issue; the whole value stays in the lake."""
+SETTLED = (Status.PENDING, Status.REJECTED, Status.UNDONE, Status.FAILED)
+"""An issue in one of these states is not opened a second time while the value stays the same."""
+
+
+def with_fingerprint(detected: pl.DataFrame, connection: str) -> pl.DataFrame:
+    """The frame with a column ``fingerprint``: the same broken value of the same record has the same one in every run."""
+    columns = ("kind", "record_key", "field", "rule_id", "observed")
+    marks = [
+        hashlib.sha256("\x1f".join((connection, *row)).encode()).hexdigest()
+        for row in detected.select(columns).iter_rows()
+    ]
+    return detected.with_columns(pl.Series("fingerprint", marks, dtype=pl.String))
+
+
+def known_fingerprints(store: Store, connection: str, kind: str) -> pl.DataFrame:
+    """Issues that are open or settled at that connection: ``issue_id, record_key, fingerprint, status``."""
+    being_pushed = sa.select(corrections.c.issue_id).where(
+        corrections.c.connection == connection, corrections.c.status.in_(("written", "sent"))
+    )
+    query = sa.select(issues.c.issue_id, issues.c.record_key, issues.c.fingerprint, issues.c.status).where(
+        issues.c.connection == connection,
+        issues.c.kind == kind,
+        sa.or_(issues.c.status.in_(SETTLED), issues.c.issue_id.in_(being_pushed)),
+    )
+    return store.frame(query, dict.fromkeys(("issue_id", "record_key", "fingerprint", "status"), pl.String))
+
+
+def record_issues(store: Store, found: pl.DataFrame, *, connection: str, channel: str, run_id: str) -> pl.DataFrame:
+    """Open new issues and count their patterns.
+
+    Parameters
+    ----------
+    found : polars.DataFrame
+        Schema `engine.types.DETECTED` with ``pattern_id``, ``signature`` (JSON text), ``description``, ``fingerprint``,
+        ``observed`` already masked where personal.
+
+    Returns
+    -------
+    polars.DataFrame
+        `found` with a column ``issue_id``; an issue that another process opened meanwhile is left out.
+    """
+    now = datetime.now(UTC)
+    found = found.unique("fingerprint", maintain_order=True).with_columns(
+        pl.Series("issue_id", [str(uuid.uuid4()) for _ in range(found["fingerprint"].n_unique())], dtype=pl.String)
+    )
+    shared = {
+        "connection": connection,
+        "channel": channel,
+        "run_id": run_id,
+        "status": Status.PENDING,
+        "reason": "",
+        "detected_at": now,
+    }
+    names = [
+        "issue_id",
+        "pattern_id",
+        "kind",
+        "record_key",
+        "parent_key",
+        "field",
+        "rule_id",
+        "severity",
+        "observed",
+        "fingerprint",
+    ]
+    rows = [
+        row | shared
+        for row in found.select(names).with_columns(pl.col("observed").str.slice(0, OBSERVED_CHARACTERS)).to_dicts()
+    ]
+    with store.write() as transaction:
+        _count_patterns(store, transaction, found, channel, now)
+        inserted: set[str] = set()
+        for start in range(0, len(rows), 1000):
+            statement = store.upsert(issues).values([{"is_audit": False, **row} for row in rows[start : start + 1000]])
+            arrived = transaction.execute(statement.on_conflict_do_nothing().returning(issues.c.issue_id))
+            inserted.update(arrived.scalars())
+    return found.filter(pl.col("issue_id").is_in(list(inserted)))
+
+
+def _count_patterns(store: Store, transaction: sa.Connection, found: pl.DataFrame, channel: str, now: datetime) -> None:
+    counted = found.group_by("pattern_id", maintain_order=True).agg(
+        pl.col("rule_id").first(), pl.col("signature").first(), pl.col("description").first(), pl.len().alias("count")
+    )
+    for row in counted.iter_rows(named=True):
+        statement = store.upsert(issue_patterns).values(
+            pattern_id=row["pattern_id"],
+            marketplace_name=channel,
+            issue_type=row["rule_id"],
+            issue_description=row["description"],
+            pattern_signature=json.loads(row["signature"]),
+            occurrence_count=row["count"],
+            last_seen_at=now,
+            first_seen_at=now,
+        )
+        new = {"occurrence_count": issue_patterns.c.occurrence_count + row["count"], "last_seen_at": now}
+        transaction.execute(statement.on_conflict_do_update(index_elements=["pattern_id"], set_=new))
+
+
+def close_issues(
+    transaction: sa.Connection,
+    issue_ids: Sequence[str],
+    status: Status,
+    *,
+    reason: str | None = None,
+    only: Sequence[Status] = (Status.PENDING,),
+) -> set[str]:
+    """Give issues a new status if they have one of `only`; gives those that were changed."""
+    changed: set[str] = set()
+    values: dict[str, Any] = {"status": status, "closed_at": None if status == Status.PENDING else datetime.now(UTC)}
+    if reason is not None:
+        values["reason"] = reason[:400]
+    for start in range(0, len(issue_ids), 500):
+        part = list(issue_ids[start : start + 500])
+        statement = sa.update(issues).where(issues.c.issue_id.in_(part), issues.c.status.in_(only)).values(values)
+        changed.update(transaction.execute(statement.returning(issues.c.issue_id)).scalars())
+    return changed
+
+
+def replace_candidates(
+    store: Store, rows: Sequence[Mapping[str, Any]], issue_ids: Sequence[str], explanations: Mapping[str, str]
+) -> None:
+    """Put these candidates in the place of all earlier ones of the issues, and note beside each issue why it waits."""
+    with store.write() as transaction:
+        for start in range(0, len(issue_ids), 500):
+            part = list(issue_ids[start : start + 500])
+            transaction.execute(sa.delete(candidates).where(candidates.c.issue_id.in_(part)))
+        store.insert(transaction, candidates, rows)
+        if explanations:
+            statement = sa.update(issues).where(
+                issues.c.issue_id == sa.bindparam("b_issue_id"), issues.c.status == Status.PENDING
+            )
+            transaction.execute(
+                statement.values(reason=sa.bindparam("b_reason")),
+                [{"b_issue_id": k, "b_reason": v[:400]} for k, v in explanations.items()],
+            )
+
+
+best_candidate = sa.select(candidates).where(candidates.c.rank == 1).subquery("best_candidate")
+"""The first candidate of each issue."""
+
+
+def issues_frame(store: Store, *conditions: sa.ColumnElement[bool], limit: int | None = None) -> pl.DataFrame:
+    """Issues with their best candidate, schema `engine.types.ISSUES`, the newest first and the surest first within a run."""
+    best = best_candidate.c
+    query = (
+        sa.select(
+            *(issues.c[name] for name in ISSUES if name in issues.c),
+            best.value.label("suggested"),
+            best.corrector,
+            best.confidence,
+        )
+        .select_from(issues.outerjoin(best_candidate, best.issue_id == issues.c.issue_id))
+        .where(*conditions)
+        .order_by(issues.c.detected_at.desc(), best.confidence.desc().nulls_last(), issues.c.issue_id)
+    )
+    return store.frame(query.limit(limit) if limit else query, ISSUES)
