@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -76,6 +78,25 @@ class Store:
         """A transaction that only reads: one consistent picture, never blocked by a writer."""
         with self._translated(), self.engine.connect() as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[None]:
+        """Only one holder of that name at a time, over all processes; waits for it. A dead process holds nothing."""
+        if self.is_sqlite:
+            path = Path(f"{self.url.database}.{hashlib.sha256(name.encode()).hexdigest()[:16]}.lock")
+            with path.open("w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
+            return
+        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+        with self.engine.connect() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_lock(number)))
+            connection.commit()
+            try:
+                yield
+            finally:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(number)))
+                connection.commit()
 
     def rows(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
         """All rows of a query as dictionaries."""
