@@ -1,0 +1,200 @@
+"""Prices written for people ("1.299,00 €", "Rs 1,299") become plain decimals with the currency's places.
+
+The one hard question is whether a separator groups thousands or starts the decimals. Where the value itself does not
+say, the column does: what its unambiguous values use, and which reading lies nearer to the other prices.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Decimal
+
+import polars as pl
+from babel.numbers import get_currency_precision, list_currencies
+from price_parser import Price
+
+from engine.correctors.base import (
+    Context,
+    Corrector,
+    Proposal,
+    answered,
+    column,
+    fits,
+    of_record,
+    parameters,
+)
+
+__all__ = ["CORRECTOR", "PriceCorrector"]
+
+_FIELDS = ("price", "sale_price", "total", "unit_price")
+_NUMERAL = re.compile(r"\d(?:[\d.,'’\s]*\d)?")
+_PAGE = 2_000
+"""Prices that are looked at for the size of the usual price."""
+
+
+class PriceCorrector(Corrector):
+    """Writes prices as plain decimals: dot, no grouping, as many places as the rule or the currency has.
+
+    Attributes
+    ----------
+    comma_, dot_ : dict of str to int
+        By field, how many values of the column can only have a decimal comma, a decimal point.
+    usual_ : dict of str to tuple of float
+        By field, median and spread (scaled median absolute deviation) of the decimal logarithm of plain prices.
+    """
+
+    name = "price"
+    handles = frozenset(_FIELDS)
+
+    def __init__(self) -> None:
+        self.comma_: dict[str, int] = {}
+        self.dot_: dict[str, int] = {}
+        self.usual_: dict[str, tuple[float, float]] = {}
+
+    def fit(self, context: Context) -> None:
+        """Count the decimal separators of each price column and note the usual size of its prices."""
+        frame = column(context, *_FIELDS)
+        for name in _FIELDS:
+            values = frame.select(pl.col(name).str.strip_chars().alias("v")).filter(pl.col("v") != "")
+            text = pl.col("v")
+            counts = values.select(
+                comma=text.str.contains(r"^\D*(\d+|\d{1,3}([.'’\s]\d{3})+),\d{1,2}\D*$").sum(),
+                dot=text.str.contains(r"^\D*(\d+|\d{1,3}([,'’\s]\d{3})+)\.\d{1,2}\D*$").sum(),
+            ).row(0)
+            self.comma_[name], self.dot_[name] = counts
+            plain = values.filter(text.str.contains(r"^(\d+[.,]\d{1,2}|\d{1,6})$")).head(_PAGE)
+            numbers = plain.select(text.str.replace(",", ".", literal=True).cast(pl.Float64).alias("n")).filter(
+                pl.col("n") > 0
+            )
+            logarithm = numbers["n"].log10()
+            if logarithm.len() >= 10:
+                middle = float(logarithm.median())  # type: ignore[arg-type]
+                spread = 1.4826 * float((logarithm - middle).abs().median())  # type: ignore[arg-type]
+                self.usual_[name] = (middle, max(spread, 0.2))
+
+    def suggest(self, questions: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """The value as a plain decimal; two readings where it is ambiguous; ways out of a sale above the price."""
+
+        def reply(field: str, observed: str, currency: str, check: str, params: str, price: str) -> Iterator[Proposal]:
+            if not fits(observed):
+                return
+            code = (currency.strip() or context.currency).upper()
+            places = _places(parameters(params), code)
+            if check in ("at_most_field", "at_least_field"):
+                yield from _below(field, observed, price, places)
+                return
+            yield from self._read(field, observed, places)
+
+        return answered(
+            self.asked(questions),
+            self.name,
+            keys={
+                "field": pl.col("field"),
+                "observed": pl.col("observed").fill_null(""),
+                "currency": of_record(questions, "currency"),
+                "check": pl.col("check").fill_null(""),
+                "params": pl.col("params").fill_null(""),
+                "price": of_record(questions, "price"),
+            },
+            reply=reply,
+        )
+
+    def _read(self, field: str, observed: str, places: int) -> Iterator[Proposal]:
+        text = unicodedata.normalize("NFKC", observed).strip()
+        numerals = _NUMERAL.findall(text)
+        negative = re.search(r"[-−]\s*\D{0,4}\d", text) is not None or re.fullmatch(r"\(.*\d.*\)", text) is not None
+        if len(numerals) != 1 or negative:
+            return
+        readings: dict[Decimal, tuple[float, str]] = {}
+        for separator, weight, why in self._separators(field, numerals[0]):
+            amount = Price.fromstring(text, decimal_separator=separator).amount
+            if amount is not None and amount > 0:
+                weight *= self._plausibility(field, amount) if 0.0 < weight < 1.0 else 1.0
+                former = readings.get(amount, (0.0, why))
+                readings[amount] = (former[0] + weight, former[1])
+        total = sum(weight for weight, _ in readings.values())
+        for amount, (weight, why) in readings.items():
+            share = weight / total if total else 0.0
+            if share < 0.03:
+                continue
+            written, exact = _written(amount, places)
+            score = 0.98 * share if exact else 0.6 * share
+            if share >= 0.999:
+                reason = f"Reads as one price only; {why}."
+            else:
+                reason = (
+                    f"Ambiguous separator; {why}, and the size of the column's prices gives this reading {share:.0%}."
+                )
+            if not exact:
+                reason += f" Rounded to {places} decimal places, which changes the amount."
+            if Decimal(written) > 0:
+                yield Proposal(written, score, reason)
+
+    def _separators(self, field: str, numeral: str) -> list[tuple[str, float, str]]:
+        """Possible decimal separators of a numeral, each with its weight and the evidence for it."""
+        last = max(numeral.rfind("."), numeral.rfind(","))
+        if last < 0:
+            return [(".", 1.0, "no decimal separator")]
+        sign, other = numeral[last], "," if numeral[last] == "." else "."
+        after = len(re.sub(r"\D", "", numeral[last:]))
+        before = re.sub(r"\D", "", numeral[:last])
+        if other in numeral:
+            return [(sign, 1.0, f"the last separator, {sign!r}, starts the decimals")]
+        if numeral.count(sign) > 1:
+            return [(other, 1.0, f"{sign!r} occurs more than once, so it groups thousands")]
+        if after != 3 or len(before) > 3 or before.startswith("0"):
+            return [(sign, 1.0, f"{after} digits after {sign!r} are decimals")]
+        comma, dot = self.comma_.get(field, 0), self.dot_.get(field, 0)
+        signs = {",": comma, ".": dot}
+        share = (signs[sign] + 1) / (comma + dot + 2)
+        evidence = (
+            f"the column uses a decimal comma in {comma} and a decimal point in {dot} of {comma + dot} values"
+            if comma + dot
+            else "the column does not say which separator is the decimal one"
+        )
+        # Three digits after the separator are rare for decimals even where it is the decimal separator.
+        return [(sign, 0.5 * share, evidence), (other, 1.0 - share, evidence)]
+
+    def _plausibility(self, field: str, amount: Decimal) -> float:
+        if field not in self.usual_:
+            return 1.0
+        middle, spread = self.usual_[field]
+        distance = (math.log10(float(amount)) - middle) / spread
+        # Student's t with 3 degrees of freedom: prices have heavy tails, so a distant one is unlikely, not impossible.
+        return (1.0 + distance * distance / 3.0) ** -2
+
+
+def _places(params: dict[str, object], currency: str) -> int:
+    for name in ("places", "decimals", "maximum_places", "most_places"):
+        value = params.get(name)
+        if isinstance(value, int) and 0 <= value <= 6:
+            return value
+    return get_currency_precision(currency) if currency in list_currencies() else 2
+
+
+def _written(amount: Decimal, places: int) -> tuple[str, bool]:
+    rounded = amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+    return f"{rounded:f}", rounded == amount
+
+
+def _below(field: str, observed: str, price: str, places: int) -> Iterator[Proposal]:
+    """Ways to get a sale price under the price; none is sure, so all score low."""
+    sale, regular = (Price.fromstring(t).amount for t in (observed, price))
+    if field != "sale_price" or sale is None or regular is None or sale <= 0 or regular <= 0 or sale < regular:
+        return
+    slipped = sale / 100
+    if Decimal("0.3") * regular <= slipped < regular:
+        written, exact = _written(slipped, places)
+        if exact:
+            yield Proposal(
+                written, 0.4, f"A hundredth of the sale price lies below the price {regular:f}: a lost decimal point?"
+            )
+    yield Proposal(
+        "", 0.3, f"The sale price is not below the price {regular:f}; without it the regular price is shown."
+    )
+
+
+CORRECTOR = PriceCorrector
