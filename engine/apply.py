@@ -113,13 +113,9 @@ def push(
     """
     outcome = Outcome()
     with store.exclusive(f"push:{connection}"):
-        tried: set[str] = set()
-        while (
-            batch := open_corrections(store, connection, count=_BATCH).filter(
-                ~pl.col("correction_id").is_in(list(tried))
-            )
-        ).height:
-            tried.update(batch["correction_id"])
+        tried: list[str] = []
+        while (batch := _next_batch(store, connection, tried)).height:
+            tried += batch["correction_id"].to_list()
             opened = batch.with_columns(
                 pl.Series(name, [vault.unseal(text) for text in batch[name]], dtype=pl.String)
                 for name in ("before", "after")
@@ -127,6 +123,12 @@ def push(
             for (kind,), part in opened.partition_by("kind", as_dict=True, maintain_order=True).items():
                 _push_kind(store, lake, target, str(kind), part, connection, run_id, outcome, after_send)
     return outcome
+
+
+def _next_batch(store: Store, connection: str, tried: list[str]) -> pl.DataFrame:
+    waiting = open_corrections(store, connection, without=tried, count=_BATCH)
+    # Two corrections of one field build on each other: the later one waits until the earlier one is settled.
+    return waiting.unique(["kind", "record_key", "field"], keep="first", maintain_order=True)
 
 
 def _push_kind(

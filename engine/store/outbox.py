@@ -6,6 +6,8 @@
        |                 |--> failed     the platform refused, or stored something else
        |                 |--> conflict   the value at the platform is neither the old nor the new one
        `--> undone before it was ever sent
+
+    manual: the channel does not let the field be written; a person makes the change there
 """
 
 from __future__ import annotations
@@ -39,13 +41,13 @@ def write_corrections(store: Store, transaction: sa.Connection, rows: Sequence[M
     now = datetime.now(UTC)
     made = [
         {
+            "status": "written",
             "confidence": None,
             "undoes": None,
             "message": "",
             "attempts": 0,
             **row,
             "correction_id": str(uuid.uuid4()),
-            "status": "written",
             "written_at": now,
         }
         for row in rows
@@ -54,11 +56,15 @@ def write_corrections(store: Store, transaction: sa.Connection, rows: Sequence[M
     return [row["correction_id"] for row in made]
 
 
-def open_corrections(store: Store, connection: str, *, count: int = 1000) -> pl.DataFrame:
+def open_corrections(store: Store, connection: str, *, without: Sequence[str] = (), count: int = 1000) -> pl.DataFrame:
     """The oldest corrections that are written or sent and not settled, schema `OUTBOX`; those of a crashed push included."""
     query = (
         sa.select(corrections)
-        .where(corrections.c.connection == connection, corrections.c.status.in_(("written", "sent")))
+        .where(
+            corrections.c.connection == connection,
+            corrections.c.status.in_(("written", "sent")),
+            corrections.c.correction_id.not_in(without),
+        )
         .order_by(corrections.c.written_at, corrections.c.correction_id)
         .limit(count)
     )

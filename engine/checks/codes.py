@@ -1,0 +1,66 @@
+"""Checks of codes that a standard lists: currencies, countries, languages."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import polars as pl
+from babel import Locale
+from babel.numbers import get_currency_precision, get_territory_currencies
+
+from engine.checks.registry import Subject, check
+
+__all__ = ["countries", "country", "currencies", "currency", "currency_places", "language", "languages"]
+
+_NOT_COUNTRIES = {"EU", "EZ", "UN", "XA", "XB", "ZZ", "QO"}
+"""Alpha-2 codes of groups and of pseudo-regions in the Unicode locale data."""
+
+
+@cache
+def countries() -> tuple[str, ...]:
+    """ISO 3166-1 alpha-2 codes in alphabetical order, from the Unicode CLDR that Babel carries."""
+    territories = Locale("en").territories
+    return tuple(sorted(c for c in territories if len(c) == 2 and c.isalpha() and c not in _NOT_COUNTRIES))
+
+
+@cache
+def currencies() -> tuple[str, ...]:
+    """ISO 4217 codes that are legal tender somewhere today, in alphabetical order, from the Unicode CLDR."""
+    return tuple(sorted({code for country in countries() for code in get_territory_currencies(country)}))
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """ISO 639-1 codes in alphabetical order, from the Unicode CLDR."""
+    return tuple(sorted(code for code in Locale("en").languages if len(code) == 2))
+
+
+@cache
+def currency_places() -> dict[int, tuple[str, ...]]:
+    """Number of decimal places to the currencies that have it, except the usual 2."""
+    places: dict[int, list[str]] = {}
+    for code in currencies():
+        digits = get_currency_precision(code)
+        if digits != 2:
+            places.setdefault(digits, []).append(code)
+    return {digits: tuple(codes) for digits, codes in sorted(places.items())}
+
+
+@check()
+def currency(subject: Subject) -> pl.Expr:
+    """The value must be an ISO 4217 code of a currency in use, in capitals."""
+    return ~subject.text.is_in(currencies())
+
+
+@check()
+def country(subject: Subject) -> pl.Expr:
+    """The value must be an ISO 3166-1 alpha-2 code, in capitals."""
+    return ~subject.text.is_in(countries())
+
+
+@check()
+def language(subject: Subject) -> pl.Expr:
+    """The value must begin with an ISO 639-1 code; a region may follow ("de", "de-AT", "pt_BR")."""
+    text = subject.text
+    known = text.str.slice(0, 2).is_in(languages())
+    return ~(known & text.str.contains(r"^[a-z]{2}(?:[-_][A-Za-z]{4})?(?:[-_](?:[A-Z]{2}|\d{3}))?$"))
