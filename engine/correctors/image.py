@@ -28,17 +28,22 @@ class ImageCorrector(Corrector):
         return answered(
             self.asked(questions),
             self.name,
-            keys={"observed": pl.col("observed").fill_null(""), "params": pl.col("params").fill_null("")},
+            keys={
+                "observed": pl.col("observed").fill_null(""),
+                "check": pl.col("check").fill_null(""),
+                "params": pl.col("params").fill_null(""),
+            },
             reply=_reply,
         )
 
 
-def _reply(observed: str, params: str) -> Iterator[Proposal]:
+def _reply(observed: str, check: str, params: str) -> Iterator[Proposal]:
     addresses = _listed(observed)
     if not addresses or len(addresses) > _MOST_ADDRESSES:
         return
     given = parameters(params)
-    most = next((given[n] for n in ("maximum", "max", "most") if isinstance(given.get(n), int)), None)
+    # The check of one address calls its longest length "maximum" too; only a count limits the list.
+    most = given.get("maximum") if check == "count" else None
     kept: list[str] = []
     upgraded = 0
     for address in addresses:
@@ -47,7 +52,7 @@ def _reply(observed: str, params: str) -> Iterator[Proposal]:
         if mended and mended not in kept:
             kept.append(mended)
     dropped = len(addresses) - len(kept)
-    if most is not None and len(kept) > most > 0:
+    if isinstance(most, int) and len(kept) > most > 0:
         dropped, kept = dropped + len(kept) - most, kept[:most]
     if not kept or kept == addresses:
         return

@@ -168,11 +168,12 @@ class PriceCorrector(Corrector):
 
 
 def _places(params: dict[str, object], currency: str) -> int:
-    for name in ("places", "decimals", "maximum_places", "most_places"):
-        value = params.get(name)
-        if isinstance(value, int) and 0 <= value <= 6:
-            return value
-    return get_currency_precision(currency) if currency in list_currencies() else 2
+    """Decimal places that the rule wants, else those of the currency (CLDR), two for an unknown one."""
+    exactly, at_most = params.get("exactly"), params.get("at_most")
+    if isinstance(exactly, int) and 0 <= exactly <= 6:
+        return exactly
+    usual = get_currency_precision(currency) if currency in list_currencies() else 2
+    return min(usual, at_most) if isinstance(at_most, int) and at_most >= 0 else usual
 
 
 def _written(amount: Decimal, places: int) -> tuple[str, bool]:

@@ -55,9 +55,9 @@ def _reply(kind: str, observed: str, check: str, params: str) -> Iterator[Propos
         if kind != "order_line":
             yield Proposal("0", 0.75, "More was sold than was there; nothing is left to sell.")
         return
-    limit = parameters(params).get("maximum", parameters(params).get("max"))
-    if check == "maximum" and isinstance(limit, int) and count > limit >= 0:
-        yield Proposal(str(limit), 0.4, f"{limit} is the most that the channel takes.")
+    limit = parameters(params).get("value")
+    if check == "maximum" and isinstance(limit, int | float) and count > limit >= 0:
+        yield Proposal(str(int(limit)), 0.4, f"{int(limit)} is the most that the channel takes.")
         return
     yield Proposal(str(count), score, reason)
 

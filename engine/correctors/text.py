@@ -1,0 +1,148 @@
+"""Notation of texts: encoding damage, entities, tags, white space, capitals, forbidden characters.
+
+What a text says is left to the corrector `title`; this one only changes how it is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import polars as pl
+
+from engine.correctors.base import Context, Corrector, Proposal, answered, column, parameters
+from engine.wording import (
+    LONGEST_TEXT,
+    calmed,
+    capital_share,
+    decoded,
+    has_markup,
+    repaired,
+    settle,
+    tidied,
+    without_characters,
+    without_markup,
+)
+
+__all__ = ["CORRECTOR", "TextCorrector", "vocabulary"]
+
+_PERSONAL = ("buyer_name", "ship_name", "ship_street", "ship_city", "ship_region")
+_FIELDS = ("title", "description", "brand", "category", "sku", "mpn", "condition", "status", "language", "location")
+_LINES = frozenset(("description", "attributes"))
+_SAMPLE = 50_000
+"""Titles from which the usual case of words is learned."""
+
+
+class TextCorrector(Corrector):
+    """One text an issue: the observed one, written as the rule asks and otherwise unchanged.
+
+    Attributes
+    ----------
+    vocabulary_ : dict of str to str
+        Case-folded word to the way the merchant's own titles and brands write it.
+    """
+
+    name = "text"
+    handles = frozenset((*_FIELDS, *_PERSONAL, "attributes"))
+    safe = True
+
+    def __init__(self) -> None:
+        self.vocabulary_: dict[str, str] = {}
+
+    def fit(self, context: Context) -> None:
+        """Learn how words are written from titles that do not shout."""
+        self.vocabulary_ = vocabulary(context)
+
+    def suggest(self, questions: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """The mended text; nothing where there is nothing to mend or the text is too long to do it now."""
+        return answered(
+            self.asked(questions),
+            self.name,
+            keys={
+                "field": pl.col("field"),
+                "observed": pl.col("observed").fill_null(""),
+                "check": pl.col("check").fill_null(""),
+                "params": pl.col("params").fill_null(""),
+            },
+            reply=self._reply,
+        )
+
+    def _reply(self, field: str, observed: str, check: str, params: str) -> Iterator[Proposal]:
+        if not observed.strip() or len(observed) > LONGEST_TEXT:
+            return
+        root = field.partition(".")[0]
+        done: dict[str, float] = {}
+        given = parameters(params)
+
+        def step(text: str) -> str:
+            return self._mended(text, root, check, given, done)
+
+        text = settle(step, observed)
+        if text and text != observed:
+            notes = list(done)
+            reason = f"Only the notation changes: {', '.join(notes)}."
+            yield Proposal(text, min(done.values(), default=0.9), reason)
+
+    def _mended(self, text: str, root: str, check: str, given: Mapping[str, Any], done: dict[str, float]) -> str:
+        lines = root in _LINES
+
+        def note(before: str, after: str, what: str, score: float) -> str:
+            if before != after:
+                done[what] = min(score, done.get(what, 1.0))
+            return after
+
+        text = note(text, repaired(text), "wrongly decoded characters restored", 0.97)
+        if check == "mojibake" or (root != "description" and not has_markup(text)):
+            text = note(text, decoded(text), "entities decoded", 0.96)
+        if check == "markup":
+            text = note(text, _stripped(text, given, lines), "tags removed", 0.9)
+        if check == "forbidden_characters" and isinstance(given.get("characters"), str):
+            text = note(text, without_characters(text, given["characters"]), "refused characters removed", 0.88)
+        if check == "capitals" and capital_share(text) > 0.5:
+            calm = calmed(text, self.vocabulary_, sentences=root == "description")
+            text = note(text, calm, "capitals only where words start", 0.85)
+        # A list of values or HTML is laid out on purpose; only what the rule names is changed there.
+        inner = check == "white_space" or not (lines and has_markup(text))
+        keep_lines = lines and not (check == "white_space" and given.get("inner", True))
+        return note(text, tidied(text, lines=keep_lines) if inner else text.strip(), "white space tidied", 0.98)
+
+
+def vocabulary(context: Context) -> dict[str, str]:
+    """How the merchant writes each word: its commonest form in the titles and brands that are not all capitals."""
+    frame = column(context, "title", "brand").head(_SAMPLE)
+    title, brand = pl.col("title"), pl.col("brand").str.strip_chars()
+    calm = (title.str.count_matches(r"\p{Lu}") < 0.5 * title.str.count_matches(r"\p{L}")) & (
+        title.str.len_chars() < 500
+    )
+    words = pl.concat(
+        [
+            frame.filter(calm).select(title.str.extract_all(r"[\p{L}\p{N}]+").alias("word")).explode("word"),
+            frame.filter((brand != "") & (brand.str.len_chars() < 60))
+            .select(brand.str.extract_all(r"[\p{L}\p{N}]+").alias("word"))
+            .explode("word"),
+        ]
+    ).drop_nulls()
+    counted = (
+        words.group_by("word")
+        .len()
+        .with_columns(folded=pl.col("word").str.to_lowercase())
+        .sort("len", "word", descending=[True, False])
+        .group_by("folded", maintain_order=True)
+        .agg(pl.col("word").first(), pl.col("len").sum())
+        .filter(pl.col("len") >= 2)
+    )
+    return {folded.casefold(): word for folded, word in counted.select("folded", "word").iter_rows()}
+
+
+def _stripped(text: str, given: Mapping[str, Any], lines: bool) -> str:
+    allow = given.get("allow", "nothing")
+    if allow == "inactive":
+        return without_markup(text, tags=None)
+    if allow == "tags" and isinstance(given.get("tags"), list):
+        return without_markup(text, tags=tuple(str(tag).lower() for tag in given["tags"]))
+    bare = decoded(without_markup(text, lines=lines)) if has_markup(text) or "&" in text else text
+    return re.sub(r"<(?=[A-Za-z/!])", "", bare) if "<" in bare and not has_markup(bare) else bare
+
+
+CORRECTOR = TextCorrector
