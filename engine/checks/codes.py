@@ -19,8 +19,8 @@ _NOT_COUNTRIES = {"EU", "EZ", "UN", "XA", "XB", "ZZ", "QO"}
 @cache
 def countries() -> tuple[str, ...]:
     """ISO 3166-1 alpha-2 codes in alphabetical order, from the Unicode CLDR that Babel carries."""
-    territories = Locale("en").territories
-    return tuple(sorted(c for c in territories if len(c) == 2 and c.isalpha() and c not in _NOT_COUNTRIES))
+    codes = map(str, Locale("en").territories)
+    return tuple(sorted(code for code in codes if len(code) == 2 and code.isalpha() and code not in _NOT_COUNTRIES))
 
 
 @cache
@@ -32,7 +32,7 @@ def currencies() -> tuple[str, ...]:
 @cache
 def languages() -> tuple[str, ...]:
     """ISO 639-1 codes in alphabetical order, from the Unicode CLDR."""
-    return tuple(sorted(code for code in Locale("en").languages if len(code) == 2))
+    return tuple(sorted(code for code in map(str, Locale("en").languages) if len(code) == 2))
 
 
 @cache

@@ -154,7 +154,9 @@ def _postal_pattern() -> str:
 
 @cache
 def _phone_pattern() -> str:
-    codes = (f"{code}{_digits(_lengths(regions))}" for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items())
+    codes = (
+        f"{code}{_digits(_lengths(regions))}" for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items()
+    )
     return r"^\+(?:" + "|".join(codes) + ")$"
 
 

@@ -13,7 +13,7 @@ from engine.checks.registry import Subject, check
 __all__ = ["PLACEHOLDERS", "any_of_fields", "count", "placeholder", "required", "required_by_country"]
 
 PLACEHOLDERS = (
-    "-", "--", "---", ".", "..", "...", "?", "??", "???", "_", "/", "x", "xx", "xxx",
+    "-", "--", "---", ".", "..", "...", "?", "??", "???", "_", "/", "xxx",
     "n/a", "n.a.", "n.a", "n\\a", "na", "#n/a", "#value!", "#ref!", "nan", "nil", "none", "null", "(null)", "<null>",
     "undefined", "unknown", "not available", "not applicable", "not specified", "missing", "empty",
     "tbd", "tba", "tbc", "todo", "unbekannt", "k.a.", "k. a.", "keine angabe", "inconnu", "sin datos", "sconosciuto",
