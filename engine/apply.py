@@ -213,7 +213,7 @@ def _values_now(
     remember(records)
     found: dict[str, str] = {}
     for (name,), part in batch.partition_by("field", as_dict=True).items():
-        values = records.select("record_key", observed_text(str(name)).alias("value"))
+        values = records.select("record_key", observed_text(kind, str(name)).alias("value"))
         found |= dict(part.join(values, on="record_key", how="inner").select("correction_id", "value").iter_rows())
     return found
 

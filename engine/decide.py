@@ -248,7 +248,7 @@ def _values(store: Store, lake: Lake, rows: Sequence[Mapping[str, Any]]) -> dict
     for (connection, kind), part in frame.partition_by("connection", "kind", as_dict=True).items():
         records = lake.find(str(connection), str(kind), part["record_key"].to_list())
         for (name,), cells in part.partition_by("field", as_dict=True).items():
-            values = records.select("record_key", observed_text(str(name)).alias("value"))
+            values = records.select("record_key", observed_text(str(kind), str(name)).alias("value"))
             found |= dict(cells.join(values, on="record_key", how="inner").select("issue_id", "value").iter_rows())
     if missing := [row["issue_id"] for row in rows if row["issue_id"] not in found]:
         raise ConfigError(

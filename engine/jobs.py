@@ -213,14 +213,16 @@ def _take_in(
 def _judge(workspace: Workspace, run: Run, connection: str, channel: str, kind: str, keys: pl.Series | None) -> None:
     validator = workspace.validator(channel, kind)
     records = workspace.lake.current(connection, kind)
-    repeated = duplicated([records], validator.unique_fields)
+    repeated = duplicated(records, validator.unique_fields, kind=kind)
     known = known_fingerprints(workspace.store, connection, kind)
     chosen = records if keys is None else records.filter(pl.col("record_key").is_in(keys.implode()))
     judged = [pl.Series("record_key", [], dtype=pl.String)]
     for batch in chosen.collect_batches(chunk_size=_BATCH_ROWS):
         judged.append(batch["record_key"])
         found = with_fingerprint(validator.detect(batch, duplicates=repeated), connection)
-        ours = known.filter(pl.col("rule_id").is_in(list(validator.rule_ids)), pl.col("status") == Status.PENDING)
+        ours = known.filter(
+            pl.col("rule_id").is_in([rule.id for rule in validator.rules]), pl.col("status") == Status.PENDING
+        )
         gone = ours.join(batch, on="record_key", how="semi").join(found, on="fingerprint", how="anti")
         _resolve(workspace, run, gone)
         new = found.join(known, on="fingerprint", how="anti")
@@ -262,7 +264,7 @@ def _suggest(workspace: Workspace, run: Run, connection: str, channel: str, kind
     """Weigh every pending issue of that kind anew and correct what the policy lets pass."""
     waiting = _waiting(workspace, connection, kind)
     validator = workspace.validator(channel, kind)
-    waiting = waiting.filter(pl.col("rule_id").is_in(list(validator.rule_ids)))
+    waiting = waiting.filter(pl.col("rule_id").is_in([rule.id for rule in validator.rules]))
     if waiting.is_empty():
         return
     suggester = Suggester(
@@ -277,9 +279,7 @@ def _suggest(workspace: Workspace, run: Run, connection: str, channel: str, kind
         )
         judged = judge(best, workspace.policy)
         explained = dict(judged.filter(pl.col("action") == "review").select("issue_id", "explanation").iter_rows())
-        explained |= {
-            name: "no corrector has a suggestion" for name in set(part["issue_id"]) - set(weighed["issue_id"])
-        }
+        explained |= dict.fromkeys(set(part["issue_id"]) - set(weighed["issue_id"]), "no corrector has a suggestion")
         replace_candidates(
             workspace.store, workspace.candidate_rows(weighed, part), part["issue_id"].to_list(), explained
         )
@@ -350,7 +350,7 @@ def _open_outcomes(workspace: Workspace, run: Run, connection: str, channel: str
         pl.col("correction_id").replace_strict(words).alias("description"),
     )
     found = with_fingerprint(found, connection)
-    known = known_fingerprints(workspace.store, connection, "product")
+    known = known_fingerprints(workspace.store, connection)
     found = found.join(known, on="fingerprint", how="anti")
     described = with_patterns(found.with_columns(pl.lit(channel).alias("channel"))).with_columns(_masked(found))
     opened = record_issues(workspace.store, described, connection=connection, channel=channel, run_id=run.run_id)

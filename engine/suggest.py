@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import polars as pl
+from models.confidence import FEATURES, ConfidenceModel
+from models.risk import pooled_error_bound
 
 from connectors.record import schema
 from engine.correctors import ANY_FIELD, Context, Corrector, correctors
@@ -16,8 +18,6 @@ from engine.knowledge import Knowledge
 from engine.rules import Rule
 from engine.settings import Settings
 from engine.types import CANDIDATES, QUESTIONS
-from models.confidence import FEATURES, ConfidenceModel
-from models.risk import pooled_error_bound
 
 __all__ = ["Suggester", "build_questions", "replace_field"]
 
@@ -38,9 +38,10 @@ def build_questions(issues: pl.DataFrame, records: pl.DataFrame, rules: Mapping[
 
     An issue whose record is not in `records`, or whose rule is no longer in force, gives no question.
     """
-    names = [name for name in schema(_only(issues["kind"])) if name != "raw"] if issues.height else []
-    if not names:
+    if issues.is_empty():
         return pl.DataFrame(schema=QUESTIONS | {"record": pl.Struct({})})
+    kind = _only(issues["kind"])
+    names = [name for name in schema(kind) if name != "raw"]
     meaning = pl.DataFrame(
         [(rule.id, rule.check, json.dumps(dict(rule.params), default=str)) for rule in rules.values()],
         schema={"rule_id": pl.String, "check": pl.String, "params": pl.String},
@@ -161,7 +162,8 @@ class Suggester:
         kept = [asked.select(list(CANDIDATES)).clear()]
         for (field,), part in asked.partition_by("field", as_dict=True, maintain_order=True).items():
             changed = replace_field(part.select("record").unnest("record"), str(field), part["value"])
-            broken = self._validator.broken(changed, field=str(field))
+            mine = [rule.id for rule in self._rules.values() if rule.field == field]
+            broken = self._validator.broken(changed).filter(pl.col("rule_id").is_in(mine))
             rows = part.with_row_index("row_index").join(broken, on="row_index", how="anti", maintain_order="left")
             kept.append(rows.select(list(CANDIDATES)))
         return pl.concat(kept)
@@ -186,8 +188,8 @@ class Suggester:
         return pl.concat(parts)
 
 
-def _observed_columns(fields: Sequence[str]) -> list[pl.Expr]:
-    return [observed_text(field).alias(f"observed:{field}") for field in fields]
+def _observed_columns(kind: str, fields: Sequence[str]) -> list[pl.Expr]:
+    return [observed_text(kind, field).alias(f"observed:{field}") for field in fields]
 
 
 def _only(kinds: pl.Series) -> str:

@@ -42,14 +42,16 @@ def with_fingerprint(detected: pl.DataFrame, connection: str) -> pl.DataFrame:
     return detected.with_columns(pl.Series("fingerprint", marks, dtype=pl.String))
 
 
-def known_fingerprints(store: Store, connection: str, kind: str) -> pl.DataFrame:
+def known_fingerprints(store: Store, connection: str, kind: str | None = None) -> pl.DataFrame:
     """Issues that are open or settled at that connection: ``issue_id, record_key, rule_id, fingerprint, status``."""
     being_pushed = sa.select(corrections.c.issue_id).where(
         corrections.c.connection == connection, corrections.c.status.in_(("written", "sent"))
     )
-    query = sa.select(issues.c.issue_id, issues.c.record_key, issues.c.rule_id, issues.c.fingerprint, issues.c.status).where(
+    query = sa.select(
+        issues.c.issue_id, issues.c.record_key, issues.c.rule_id, issues.c.fingerprint, issues.c.status
+    ).where(
         issues.c.connection == connection,
-        issues.c.kind == kind,
+        issues.c.kind == kind if kind else sa.true(),
         sa.or_(issues.c.status.in_(SETTLED), issues.c.issue_id.in_(being_pushed)),
     )
     return store.frame(query, dict.fromkeys(("issue_id", "record_key", "rule_id", "fingerprint", "status"), pl.String))

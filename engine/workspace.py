@@ -1,0 +1,483 @@
+"""The one object that users of the library hold: notebooks, the page, jobs and scripts all work through it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+from models.confidence import ConfidenceModel
+from models.embed import embedder
+
+from connectors import platform as port
+from connectors.platform import Connection
+from connectors.record import field as record_field
+from engine import decide as deciding
+from engine import jobs, learn, metrics, replay
+from engine.apply import LakeTarget, Target
+from engine.detect import Validator
+from engine.errors import ConfigError
+from engine.knowledge import Knowledge
+from engine.lake import Lake
+from engine.policy import Policy
+from engine.rules import load_rules, parse_rules, prove
+from engine.settings import Settings, load_settings
+from engine.store import Store
+from engine.store.connections import channel_of, list_connections, load_connection, save_connection
+from engine.store.outbox import OUTBOX, corrections_frame
+from engine.store.queue import issues_frame
+from engine.store.rules import merchant_rules, save_rule
+from engine.store.runs import last_runs
+from engine.store.tables import candidates, corrections, issue_patterns, issues
+from engine.suggest import replace_field
+from engine.types import Status, Verdict
+from engine.vault import Vault, mask, masked
+
+__all__ = ["Workspace"]
+
+FEED = "feed"
+"""Platform of a connection that has none: its records come through `Workspace.ingest`."""
+
+
+class Workspace:
+    """Everything of one merchant or team: connections, knowledge, records, models.
+
+    Several processes may hold the same workspace at the same time.
+
+    Parameters
+    ----------
+    database : str, optional
+        ``sqlite:///file.db`` or ``postgresql+psycopg://...``; from the settings when left out.
+    settings : Settings, optional
+        Read from ``channelmend.yaml`` and the environment when left out.
+    **overrides
+        Single settings, by name.
+
+    Raises
+    ------
+    ConfigError
+        When settings, database address or key file are wrong.
+
+    Examples
+    --------
+    >>> workspace = Workspace("sqlite:///channelmend.db")            # doctest: +SKIP
+    >>> run = workspace.ingest(frame, channel="amazon", kind="product", connection="feed")   # doctest: +SKIP
+    >>> workspace.issues(status="pending")                           # doctest: +SKIP
+    """
+
+    def __init__(self, database: str | None = None, *, settings: Settings | None = None, **overrides: Any) -> None:
+        self.settings = settings or load_settings(database=database, **overrides)
+        self.store = Store(self.settings.database)
+        self.vault = Vault.open(self.settings.key_file)
+        self.lake = Lake(self.settings.lake)
+        self.policy = Policy.of(self.settings)
+        self.connector_options: dict[str, Any] = {}
+        self._validators: dict[tuple[str, str], tuple[str, Validator]] = {}
+        self._model: tuple[int | None, ConfidenceModel] = (None, ConfidenceModel())
+
+    def __repr__(self) -> str:
+        return f"Workspace({self.store.url.render_as_string(hide_password=True)!r})"
+
+    def close(self) -> None:
+        """Release the database."""
+        self.store.close()
+
+    # Connections
+
+    def connect(
+        self, platform: str, *, name: str, credentials: Mapping[str, str], channel: str | None = None, by: str = "local"
+    ) -> list[str]:
+        """Store a connection, secrets encrypted; gives warnings about credentials that are no longer used.
+
+        Parameters
+        ----------
+        platform : str
+            One of `Workspace.platforms`.
+        name : str
+            Yours; the same name again replaces the credentials.
+        channel : str, optional
+            Whose rules its records must obey; the platform's own when left out.
+
+        Raises
+        ------
+        ConfigError
+            When credentials are missing or unknown, all of them named.
+        """
+        if platform not in port.platforms():
+            raise ConfigError(f"There is no platform {platform!r}. Platforms: {', '.join(port.platforms())}.")
+        kept, warnings = _checked_credentials(port.platform(platform), credentials)
+        load_rules(channel or platform)
+        save_connection(
+            self.store, self.vault, name=name, platform=platform, channel=channel or platform, credentials=kept, by=by
+        )
+        return warnings
+
+    def check(self, name: str) -> port.Check:
+        """Whether the account can be used, and if not, what is wrong."""
+        connection, _ = self.connection(name)
+        connector = port.connector(connection, **self.connector_options)
+        try:
+            return connector.check()
+        finally:
+            connector.close()
+
+    def connections(self) -> pl.DataFrame:
+        """Every connection, without its credentials."""
+        rows = list_connections(self.store)
+        schema = {"name": pl.String, "platform": pl.String, "channel": pl.String, "is_enabled": pl.Boolean}
+        schema |= {"created_at": pl.Datetime("us", "UTC"), "credentials_changed_at": pl.Datetime("us", "UTC")}
+        return pl.DataFrame(rows, schema=schema)
+
+    @staticmethod
+    def platforms() -> dict[str, port.Platform]:
+        """Every platform that can be connected, by name."""
+        return port.platforms()
+
+    # Jobs
+
+    def sync(
+        self, name: str, kinds: Sequence[str] = ("product", "order", "stock"), *, full: bool = False, push: bool = True
+    ) -> jobs.Run:
+        """Fetch, validate, suggest, auto-correct and push; see `engine.jobs.sync`."""
+        return jobs.sync(self, name, kinds, full=full, send=push)
+
+    def ingest(self, frame: pl.DataFrame, *, channel: str, kind: str = "product", connection: str = "feed") -> jobs.Run:
+        """The same for a polars frame, no platform; see `engine.jobs.ingest`."""
+        return jobs.ingest(self, frame, channel=channel, kind=kind, connection=connection)
+
+    def push(self, name: str) -> jobs.Run:
+        """Push what waits in the outbox of a connection, and read it back."""
+        return jobs.push_corrections(self, name)
+
+    def suggest(self, name: str) -> jobs.Run:
+        """Weigh the pending issues of a connection anew with what has been learned since."""
+        return jobs.review_again(self, name)
+
+    def runs(self, *, count: int = 50) -> list[dict[str, Any]]:
+        """The newest runs, newest first."""
+        return last_runs(self.store, count=count)
+
+    # Issues and decisions
+
+    def issues(
+        self,
+        *,
+        status: str | None = None,
+        connection: str | None = None,
+        pattern_id: str | None = None,
+        limit: int | None = None,
+    ) -> pl.DataFrame:
+        """One row an issue, best candidate and confidence beside it, schema `engine.types.ISSUES`; personal values are masked."""
+        if status is not None and status not in set(Status):
+            raise ConfigError(f"Unknown status {status!r}; known are {', '.join(Status)}.")
+        wanted = {"status": status, "connection": connection, "pattern_id": pattern_id}
+        conditions = [issues.c[name] == value for name, value in wanted.items() if value is not None]
+        frame = issues_frame(self.store, *conditions, limit=limit)
+        return frame.with_columns(_unsealed_names(frame, "suggested"))
+
+    def suggestions(self, issue_id: str) -> pl.DataFrame:
+        """Up to ``max_suggestions`` candidates, the best first: value, corrector, confidence and its bounds, evidence, reason."""
+        names = ("rank", "value", "corrector", "score", "confidence", "lower", "error_bound", "evidence", "reason")
+        query = (
+            sa.select(*(candidates.c[n] for n in names))
+            .where(candidates.c.issue_id == issue_id)
+            .order_by(candidates.c.rank)
+        )
+        schema: dict[str, Any] = dict.fromkeys(names, pl.Float64) | dict.fromkeys(
+            ("value", "corrector", "reason"), pl.String
+        )
+        frame = self.store.frame(query, schema | {"rank": pl.Int64, "evidence": pl.Int64})
+        return frame.with_columns(_unsealed_names(frame, "value"))
+
+    def record(self, issue_id: str) -> dict[str, Any]:
+        """The whole record of an issue as last read, personal values masked."""
+        row = self._issue(issue_id)
+        found = self.lake.find(row["connection"], row["kind"], [row["record_key"]]).drop("raw")
+        if found.is_empty():
+            return {}
+        record = found.row(0, named=True)
+        return {k: mask(v) if record_field(row["kind"], k).personal and v else v for k, v in record.items()}
+
+    def similar_decisions(self, issue_id: str, *, count: int = 5) -> pl.DataFrame:
+        """Past decisions on this pattern and the nearest ones: what was seen, what was suggested, what a person said."""
+        row = self._issue(issue_id)
+        near = self.knowledge.similar_patterns([row["pattern_id"]])
+        same = pl.DataFrame({"neighbour_id": [row["pattern_id"]], "similarity": [1.0]})
+        ranked = pl.concat([same, near.select("neighbour_id", "similarity")]).rename({"neighbour_id": "pattern_id"})
+        names = ("observed", "suggested", "final", "verdict", "decided_by", "decided_at", "similarity")
+        joined = (
+            self.knowledge.refresh().join(ranked, on="pattern_id", how="inner").filter(pl.col("field") == row["field"])
+        )
+        return joined.sort("similarity", "sequence", descending=True).head(count).select(names)
+
+    def decide(
+        self, issue_ids: Sequence[str], verdict: str, *, by: str, value: str | None = None, note: str = ""
+    ) -> int:
+        """Record ``approved``, ``rejected`` or ``modified`` (with `value`); gives the number of issues decided.
+
+        Raises
+        ------
+        ConfigError
+            When the verdict is unknown, an issue is not pending, or the value still breaks a rule. Nothing is changed then.
+        """
+        if verdict not in set(Verdict):
+            raise ConfigError(f"Unknown verdict {verdict!r}; say {', '.join(Verdict)}.")
+        if value is not None:
+            self._check_value(issue_ids, value)
+        return deciding.decide(
+            self.store,
+            self.vault,
+            self.lake,
+            list(issue_ids),
+            Verdict(verdict),
+            by=by,
+            writable=self.is_writable,
+            value=value,
+            note=note,
+        )
+
+    def decide_pattern(self, pattern_id: str, verdict: str, *, by: str, note: str = "") -> int:
+        """The same verdict for every pending issue of a pattern that has a suggestion; gives their number."""
+        waiting = self.issues(status=Status.PENDING, pattern_id=pattern_id)
+        if verdict == Verdict.APPROVED:
+            waiting = waiting.filter(pl.col("suggested").is_not_null())
+        if waiting.is_empty():
+            raise ConfigError(f"Pattern {pattern_id!r} has no pending issue with a suggestion.")
+        return self.decide(waiting["issue_id"].to_list(), verdict, by=by, note=note)
+
+    def patterns(self, *, status: str = Status.PENDING) -> pl.DataFrame:
+        """Patterns that have issues of that status: ``pattern_id, channel, kind, field, rule_id, description, shape, count, confidence``."""
+        waiting = self.issues(status=status)
+        grouped = waiting.group_by("pattern_id").agg(
+            pl.col("channel", "kind", "field", "rule_id").first(), pl.len().alias("count"), pl.col("confidence").mean()
+        )
+        table = issue_patterns.c
+        query = sa.select(table.pattern_id, table.issue_description, table.pattern_signature).where(
+            table.pattern_id.in_(grouped["pattern_id"].to_list())
+        )
+        known = self.store.rows(query)
+        described = pl.DataFrame(
+            [(row["pattern_id"], row["issue_description"], row["pattern_signature"].get("shape", "")) for row in known],
+            schema={"pattern_id": pl.String, "description": pl.String, "shape": pl.String},
+            orient="row",
+        )
+        return grouped.join(described, on="pattern_id", how="left").sort(
+            "count", "pattern_id", descending=[True, False]
+        )
+
+    def corrections(
+        self, *, connection: str | None = None, status: str | None = None, limit: int | None = None
+    ) -> pl.DataFrame:
+        """Corrections, newest first, personal values masked."""
+        wanted = {"status": status, "connection": connection}
+        frame = corrections_frame(
+            self.store, *(corrections.c[k] == v for k, v in wanted.items() if v is not None), limit=limit
+        )
+        return frame.with_columns(_unsealed_names(frame, "before"), _unsealed_names(frame, "after")).select(
+            list(OUTBOX)
+        )
+
+    def undo(self, correction_ids: Sequence[str], *, by: str) -> int:
+        """Take corrections back, at the platform (with the next push) and in what was learned; gives their number."""
+        return deciding.undo(self.store, list(correction_ids), by=by)
+
+    # Learning
+
+    @cached_property
+    def knowledge(self) -> Knowledge:
+        """Decisions that stand, with the index over their patterns."""
+        return Knowledge(self.store, embedder(self.settings.embedder))
+
+    @property
+    def model(self) -> ConfidenceModel:
+        """The champion, reloaded when another process has promoted a new one; before the first training, the priors."""
+        version, folder = learn.champion(self.store)
+        if version != self._model[0]:
+            self._model = (version, learn.load_model(folder) if folder else ConfidenceModel())
+        return self._model[1]
+
+    def train(self, *, by: str = "local") -> learn.Training:
+        """Fit a challenger on all standing decisions and promote it if it beats the champion on later ones."""
+        return learn.train(self, by=by)
+
+    def models(self) -> pl.DataFrame:
+        """Every trained version with its measures, the champion marked."""
+        return learn.versions(self)
+
+    def promote(self, version: int, *, by: str = "local") -> None:
+        """Make a version the champion that every process loads."""
+        learn.promote(self, version, by=by)
+
+    def rollback(self, *, by: str = "local") -> int:
+        """Return to the champion before this one; gives its version."""
+        return learn.rollback(self, by=by)
+
+    def replay(self, *, policy: Policy | None = None, since: datetime | None = None) -> replay.Replay:
+        """What would have happened to past decisions under a policy; see `engine.replay.replay`."""
+        return replay.replay(self.store, policy or self.policy, since=since)
+
+    # Rules
+
+    def rules(self, channel: str) -> tuple[Any, ...]:
+        """All rules in force for a channel, the merchant's own included."""
+        return load_rules(channel, extra=merchant_rules(self.store, channel))
+
+    def add_rule(self, rule: Mapping[str, Any] | str, *, channel: str, by: str = "local") -> None:
+        """Add or replace a merchant's rule, in the same form as the rulebook (a mapping or TOML text).
+
+        Raises
+        ------
+        ConfigError
+            When the rule is not well formed or its own examples contradict it.
+        """
+        load_rules(channel)
+        parsed = parse_rules(rule if isinstance(rule, str) else [rule], origin="merchant", channel=channel)
+        if problems := [problem for one in parsed for problem in prove(one)]:
+            raise ConfigError("The rule's own examples contradict it:", problems)
+        for one, table in zip(parsed, _tables(rule), strict=True):
+            save_rule(self.store, one, table, channel=channel, by=by)
+
+    def validator(self, channel: str, kind: str) -> Validator:
+        """The compiled rules of a channel for a kind; compiled again only when a merchant's rule changed."""
+        extra = merchant_rules(self.store, channel)
+        mark = json.dumps(extra, sort_keys=True, default=str)
+        known = self._validators.get((channel, kind))
+        if known is None or known[0] != mark:
+            known = (mark, Validator(load_rules(channel, extra=extra), kind))
+            self._validators[channel, kind] = known
+        return known[1]
+
+    # Figures
+
+    def metrics(self, *, since: datetime | None = None) -> pl.DataFrame:
+        """The six key figures: ``metric, value, target, meaning``."""
+        return metrics.key_figures(self.store, self.lake, since=since)
+
+    def sql(self, query: str) -> pl.DataFrame:
+        """Answer of a DuckDB query over lake and knowledge base, read only."""
+        return metrics.query(self.store, self.lake, query)
+
+    # For jobs
+
+    def connection(self, name: str) -> tuple[Connection, str]:
+        """A connection with its credentials, and its channel."""
+        connection, channel = load_connection(self.store, self.vault, name)
+        if connection.platform == FEED:
+            raise ConfigError(f"Connection {name!r} has no platform to read from: its records come through ingest.")
+        return connection, channel
+
+    def channel(self, name: str) -> str:
+        """The channel of a connection."""
+        return channel_of(self.store, name) or load_connection(self.store, self.vault, name)[1]
+
+    def declare_feed(self, name: str, channel: str) -> None:
+        """Make sure that a connection without platform exists under that name."""
+        load_rules(channel)
+        if (known := channel_of(self.store, name)) and known != channel:
+            raise ConfigError(f"Connection {name!r} belongs to channel {known!r}; use another name for {channel!r}.")
+        if not known:
+            save_connection(
+                self.store, self.vault, name=name, platform=FEED, channel=channel, credentials={}, by="local"
+            )
+
+    @contextmanager
+    def target(self, name: str, run_id: str) -> Iterator[Target]:
+        """Where corrections of a connection are written to."""
+        connection, _ = load_connection(self.store, self.vault, name)
+        if connection.platform == FEED:
+            yield LakeTarget(self.lake, name, run_id)
+            return
+        connector = port.connector(connection, **self.connector_options)
+        try:
+            yield connector
+        finally:
+            connector.close()
+
+    def is_writable(self, connection: str, kind: str, field: str) -> bool:
+        """Whether the platform behind a connection lets a field be written."""
+        name = self._platform_of(connection)
+        if name == FEED:
+            return True
+        return field.partition(".")[0] in port.platform(name).writable.get(kind, frozenset())
+
+    def candidate_rows(self, weighed: pl.DataFrame, asked: pl.DataFrame) -> list[dict[str, Any]]:
+        """Rows of the table ``candidates`` from `engine.suggest.Suggester.suggest`; personal values are sealed."""
+        where = {
+            row["issue_id"]: (row["kind"], row["field"])
+            for row in asked.select("issue_id", "kind", "field").iter_rows(named=True)
+        }
+        version = learn.champion(self.store)[0]
+        rows = []
+        for row in weighed.drop("pattern_approved").iter_rows(named=True):
+            kind, name = where[row["issue_id"]]
+            value = (
+                self.vault.seal(row["value"], shown=mask(row["value"]))
+                if record_field(kind, name).personal
+                else row["value"]
+            )
+            made = {
+                "candidate_id": str(uuid.uuid4()),
+                "value": value,
+                "features": json.loads(row["features"]),
+                "model_version": version,
+            }
+            rows.append(row | made)
+        return rows
+
+    def _issue(self, issue_id: str) -> dict[str, Any]:
+        rows = self.store.rows(sa.select(issues).where(issues.c.issue_id == issue_id))
+        if not rows:
+            raise ConfigError(f"There is no issue {issue_id!r}.")
+        return rows[0]
+
+    def _platform_of(self, connection: str) -> str:
+        names = dict(self.connections().select("name", "platform").iter_rows())
+        return names.get(connection, FEED)
+
+    def _check_value(self, issue_ids: Sequence[str], value: str) -> None:
+        problems = []
+        for issue_id in issue_ids:
+            row = self._issue(issue_id)
+            found = self.lake.find(row["connection"], row["kind"], [row["record_key"]])
+            validator = self.validator(row["channel"], row["kind"])
+            broken = validator.broken(replace_field(found, row["field"], pl.Series([value] * found.height)))
+            mine = {rule.id: rule for rule in validator.rules if rule.field == row["field"]}
+            problems += [
+                f"{value!r} breaks {name}: {mine[name].why}" for name in broken["rule_id"].unique() if name in mine
+            ]
+        if problems:
+            raise ConfigError("This value would be refused:", sorted(set(problems)))
+
+
+def _checked_credentials(platform: port.Platform, given: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    fields = {one.name: one for one in platform.credentials}
+    problems = [f"{name}: unknown; known are {', '.join(fields)}" for name in sorted(set(given) - set(fields))]
+    problems += [
+        f"{one.name}: missing ({one.label}. {one.help})"
+        for one in fields.values()
+        if one.required and not one.replaced_by and not given.get(one.name)
+    ]
+    if problems:
+        raise ConfigError(f"The credentials for {platform.title} are not complete:", problems)
+    warnings = [
+        f"{name} is no longer used by {platform.title}: {fields[name].replaced_by}"
+        for name in given
+        if fields[name].replaced_by
+    ]
+    kept = {one.name: given.get(one.name) or one.default for one in fields.values() if not one.replaced_by}
+    return {name: str(value) for name, value in kept.items() if value}, warnings
+
+
+def _unsealed_names(frame: pl.DataFrame, column: str) -> pl.Series:
+    return pl.Series(column, [None if value is None else masked(value) for value in frame[column]], dtype=pl.String)
+
+
+def _tables(rule: Mapping[str, Any] | str) -> list[Mapping[str, Any]]:
+    return [rule] if isinstance(rule, Mapping) else tomllib.loads(rule)["rule"]
