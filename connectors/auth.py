@@ -1,0 +1,266 @@
+"""Ways to prove who is calling. Each is an `httpx.Auth`, so it can be tested without a network.
+
+A platform picks one, or adds its own beside its description. Nothing here shows a secret in its ``repr``.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import httpx
+from authlib.oauth1.rfc5849.signature import construct_base_string
+from authlib.oauth1.rfc5849.util import escape
+
+from connectors.errors import CredentialError, RateLimitError, UnavailableError
+from connectors.redaction import Secrets
+
+__all__ = ["ClientCredentials", "HeaderKey", "OneLeggedOAuth", "QueryKeys", "TokenCache"]
+
+_LARGEST_TOKEN_ANSWER = 64 * 1024
+
+
+class HeaderKey(httpx.Auth):
+    """A key in one header.
+
+    Parameters
+    ----------
+    header, key : str
+    """
+
+    def __init__(self, header: str, key: str) -> None:
+        self._header = header
+        self._key = key
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the header."""
+        request.headers[self._header] = self._key
+        yield request
+
+
+class QueryKeys(httpx.Auth):
+    """Keys in the query, for servers that drop the header ``Authorization``. Over https only: they end up in logs.
+
+    Parameters
+    ----------
+    keys : mapping of str to str
+        Name of the parameter to its value.
+    """
+
+    def __init__(self, keys: Mapping[str, str]) -> None:
+        self._keys = dict(keys)
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the parameters."""
+        request.url = request.url.copy_merge_params(self._keys)
+        yield request
+
+
+class OneLeggedOAuth(httpx.Auth):
+    """OAuth 1.0a without a token: the query is signed with the consumer's secret, the body is not.
+
+    Parameters
+    ----------
+    consumer_key, consumer_secret : str
+    method : {"HMAC-SHA256", "HMAC-SHA1"}
+    clock : callable
+        Seconds since 1970.
+    nonce : callable
+        A text never used before.
+
+    References
+    ----------
+    RFC 5849, sections 3.1 and 3.4 (read 2026-11-23), which knows HMAC-SHA1 only; HMAC-SHA256 differs in the digest.
+    """
+
+    def __init__(
+        self,
+        consumer_key: str,
+        consumer_secret: str,
+        *,
+        method: str = "HMAC-SHA256",
+        clock: Callable[[], float] = time.time,
+        nonce: Callable[[], str] = lambda: secrets.token_hex(16),
+    ) -> None:
+        self._key = consumer_key
+        self._secret = consumer_secret
+        self._method = method
+        self._digest = _DIGESTS[method]
+        self._clock = clock
+        self._nonce = nonce
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the parameters and the signature to the query.
+
+        In the query and not in the header, because servers that drop the header are the ones still on plain http.
+        """
+        stated = {
+            "oauth_consumer_key": self._key,
+            "oauth_nonce": self._nonce(),
+            "oauth_signature_method": self._method,
+            "oauth_timestamp": str(int(self._clock())),
+        }
+        url = request.url.copy_merge_params(stated)
+        request.url = url.copy_merge_params({"oauth_signature": self.signature(request.method, url)})
+        yield request
+
+    def signature(self, method: str, url: httpx.URL) -> str:
+        """The signature of a call whose query holds every ``oauth_`` parameter but itself."""
+        pairs = parse_qsl(url.query.decode("ascii"), keep_blank_values=True)
+        base = construct_base_string(method.upper(), str(url.copy_with(query=None)), pairs)
+        mac = hmac.new(f"{escape(self._secret)}&".encode(), base.encode(), self._digest)
+        return base64.b64encode(mac.digest()).decode()
+
+
+_DIGESTS = {"HMAC-SHA1": "sha1", "HMAC-SHA256": "sha256"}
+
+
+@dataclass
+class TokenCache:
+    """Tokens of this process by account, so that two jobs on one account share one. Never written anywhere."""
+
+    _tokens: dict[str, tuple[str, float]] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def get(self, account: str, now: float) -> str:
+        """The token, or the empty text when there is none that is valid at `now` (seconds since 1970)."""
+        with self._lock:
+            token, until = self._tokens.get(account, ("", 0.0))
+        return token if now < until else ""
+
+    def put(self, account: str, token: str, until: float) -> None:
+        """Keep a token until then."""
+        with self._lock:
+            self._tokens[account] = (token, until)
+
+    def drop(self, account: str, token: str) -> None:
+        """Forget a token that was refused, unless another thread has a new one already."""
+        with self._lock:
+            if self._tokens.get(account, ("", 0.0))[0] == token:
+                del self._tokens[account]
+
+
+_PROCESS_CACHE = TokenCache()
+
+
+class ClientCredentials(httpx.Auth):
+    """OAuth 2.0 client credentials: a short-lived token, fetched when needed and renewed before it ends.
+
+    Parameters
+    ----------
+    token_address : str
+    client_id, client_secret : str
+    header : str
+        Header that carries the token.
+    scheme : str
+        Word before the token, with its blank; empty where the platform wants none.
+    known : Secrets
+        Every token is hidden from messages.
+    cache : TokenCache or None
+        None: the one of this process.
+    clock : callable
+        Seconds since 1970.
+    early_s : float
+        A token is renewed so many seconds before its end, because a clock may be wrong and a call takes time.
+
+    References
+    ----------
+    RFC 6749, section 4.4 (read 2026-11-23).
+    """
+
+    def __init__(
+        self,
+        token_address: str,
+        client_id: str,
+        client_secret: str,
+        *,
+        header: str = "Authorization",
+        scheme: str = "Bearer ",
+        known: Secrets | None = None,
+        cache: TokenCache | None = None,
+        clock: Callable[[], float] = time.time,
+        early_s: float = 300.0,
+    ) -> None:
+        self._token_address = token_address
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._header = header
+        self._scheme = scheme
+        self._known = known or Secrets()
+        self._cache = cache or _PROCESS_CACHE
+        self._clock = clock
+        self._early_s = early_s
+        # The secret is part of the account: after a rotation the old token must not be found.
+        self._account = hashlib.sha256(f"{token_address}\n{client_id}\n{client_secret}".encode()).hexdigest()
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Fetch a token where there is none, and once more when it is refused."""
+        token = self._cache.get(self._account, self._clock())
+        fresh = not token
+        if fresh:
+            token = self._accept((yield self._token_request()))
+        request.headers[self._header] = self._scheme + token
+        response = yield request
+        if response.status_code == 401 and not fresh:
+            self._cache.drop(self._account, token)
+            response.close()
+            token = self._accept((yield self._token_request()))
+            request.headers[self._header] = self._scheme + token
+            yield request
+
+    def _token_request(self) -> httpx.Request:
+        return httpx.Request(
+            "POST",
+            self._token_address,
+            data={
+                "client_id": self._client_id,
+                "client_secret": self._client_secret,
+                "grant_type": "client_credentials",
+            },
+            headers={"Accept": "application/json"},
+        )
+
+    def _accept(self, response: httpx.Response) -> str:
+        status, body = response.status_code, _small_json(response)
+        if status == 429:
+            raise RateLimitError("Too many tokens were asked for. Wait a minute.", status=status)
+        if status >= 500:
+            raise UnavailableError(f"The token address answered with status {status}. Try again later.", status=status)
+        token = body.get("access_token")
+        if status >= 300 or not isinstance(token, str) or not token:
+            said = body.get("error_description") or body.get("error") or ""
+            raise CredentialError(
+                f"No access token was given (status {status}{f': {self._known.redact(str(said))[:200]!r}' if said else ''}). "
+                "Check the key and the secret of the app, and that it is installed in this account.",
+                status=status,
+            )
+        try:
+            lives_s = float(body.get("expires_in", 3600))
+        except (TypeError, ValueError):
+            lives_s = 3600.0
+        self._known.add(token)
+        self._cache.put(self._account, token, self._clock() + max(lives_s - self._early_s, lives_s / 2))
+        return token
+
+
+def _small_json(response: httpx.Response) -> dict[str, Any]:
+    content = b""
+    for part in response.iter_bytes():
+        content += part
+        if len(content) > _LARGEST_TOKEN_ANSWER:
+            break
+    response.close()
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
