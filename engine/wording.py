@@ -282,7 +282,7 @@ def _closed_up(text: str) -> str:
     text = re.sub(r"[^\S\n]{2,}", " ", text)
     text = re.sub(r"\s+([,;.!?:)])", r"\1", text)
     text = re.sub(r"([,;:])(?:\s*[,;:])+", r"\1", text)
-    text = text.strip().strip(",;|/–—-& ").strip()
+    text = re.sub(r"\s+[|/&–—-]+\s*[!?.]*\s*$", "", text).strip().strip(",;|/–—-& ").strip()
     return text + ")" if text.count("(") == text.count(")") + 1 else text
 
 

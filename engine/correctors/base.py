@@ -189,7 +189,7 @@ def settled(rows: pl.DataFrame) -> pl.DataFrame:
         rows.lazy()
         .with_row_index("place")
         .filter(pl.col("value").is_not_null() & (pl.col("value") != pl.col("observed").fill_null("")))
-        .with_columns(pl.col("score").clip(0.0, 1.0), pl.col("place").min().over("issue_id"))
+        .with_columns(pl.col("score").clip(0.0, 1.0).round(4), pl.col("place").min().over("issue_id"))
         .sort("place", "score", "value", descending=[False, True, False])
         .unique(["issue_id", "value"], keep="first", maintain_order=True)
         .filter(pl.int_range(pl.len()).over("issue_id") < MOST_CANDIDATES)

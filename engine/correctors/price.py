@@ -31,6 +31,15 @@ __all__ = ["CORRECTOR", "PriceCorrector"]
 
 _FIELDS = ("price", "sale_price", "total", "unit_price")
 _NUMERAL = re.compile(r"\d(?:[\d.,'’\s]*\d)?")
+_POINT = frozenset(("USD", "GBP", "INR", "JPY", "CNY", "CAD", "AUD", "NZD", "MXN", "SGD", "HKD", "KRW", "ILS", "THB"))
+_COMMA = frozenset(("PLN", "SEK", "NOK", "DKK", "CZK", "HUF", "RON", "BGN", "BRL", "TRY", "UAH", "IDR", "VND", "ARS"))
+"""Currencies whose home writes a decimal point, a decimal comma (CLDR number symbols); euro countries differ."""
+
+_HOME_COUNT = 3
+"""Values of the column that the custom of the currency's home outweighs; beyond, the column speaks for itself."""
+
+_SIGNS = {"$": "USD", "£": "GBP", "₹": "INR", "Rs": "INR", "Rs.": "INR", "¥": "JPY", "zł": "PLN", "Kč": "CZK", "R$": "BRL"}
+
 _PAGE = 2_000
 """Prices that are looked at for the size of the usual price."""
 
@@ -86,7 +95,7 @@ class PriceCorrector(Corrector):
             if check in ("at_most_field", "at_least_field"):
                 yield from _below(field, observed, price, places)
                 return
-            yield from self._read(field, observed, places)
+            yield from self._read(field, observed, code, places)
 
         return answered(
             self.asked(questions),
@@ -102,14 +111,15 @@ class PriceCorrector(Corrector):
             reply=reply,
         )
 
-    def _read(self, field: str, observed: str, places: int) -> Iterator[Proposal]:
+    def _read(self, field: str, observed: str, currency: str, places: int) -> Iterator[Proposal]:
         text = unicodedata.normalize("NFKC", observed).strip()
         numerals = _NUMERAL.findall(text)
         negative = re.search(r"[-−]\s*\D{0,4}\d", text) is not None or re.fullmatch(r"\(.*\d.*\)", text) is not None
         if len(numerals) != 1 or negative:
             return
         readings: dict[Decimal, tuple[float, str]] = {}
-        for separator, weight, why in self._separators(field, numerals[0]):
+        sign = Price.fromstring(text).currency or currency
+        for separator, weight, why in self._separators(field, numerals[0], _SIGNS.get(sign, sign)):
             amount = Price.fromstring(text, decimal_separator=separator).amount
             if amount is not None and amount > 0:
                 weight *= self._plausibility(field, amount) if 0.0 < weight < 1.0 else 1.0
@@ -133,7 +143,7 @@ class PriceCorrector(Corrector):
             if Decimal(written) > 0:
                 yield Proposal(written, score, reason)
 
-    def _separators(self, field: str, numeral: str) -> list[tuple[str, float, str]]:
+    def _separators(self, field: str, numeral: str, currency: str) -> list[tuple[str, float, str]]:
         """Possible decimal separators of a numeral, each with its weight and the evidence for it."""
         last = max(numeral.rfind("."), numeral.rfind(","))
         if last < 0:
@@ -149,14 +159,17 @@ class PriceCorrector(Corrector):
             return [(sign, 1.0, f"{after} digits after {sign!r} are decimals")]
         comma, dot = self.comma_.get(field, 0), self.dot_.get(field, 0)
         signs = {",": comma, ".": dot}
-        share = (signs[sign] + 1) / (comma + dot + 2)
+        home = {",": _HOME_COUNT * (currency in _COMMA), ".": _HOME_COUNT * (currency in _POINT)}
+        share = (signs[sign] + home[sign] + 1) / (comma + dot + home[","] + home["."] + 2)
         evidence = (
             f"the column uses a decimal comma in {comma} and a decimal point in {dot} of {comma + dot} values"
             if comma + dot
-            else "the column does not say which separator is the decimal one"
+            else f"{currency} is mostly written with a decimal {'comma' if home[','] else 'point'}"
+            if home[","] + home["."]
+            else "neither column nor currency says which separator is the decimal one"
         )
         # Three digits after the separator are rare for decimals even where it is the decimal separator.
-        return [(sign, 0.5 * share, evidence), (other, 1.0 - share, evidence)]
+        return [(sign, 0.25 * share, evidence), (other, 1.0 - share, evidence)]
 
     def _plausibility(self, field: str, amount: Decimal) -> float:
         if field not in self.usual_:

@@ -12,7 +12,7 @@ from engine.correctors.base import Context, Corrector, Proposal, answered, fits,
 
 __all__ = ["CORRECTOR", "QuantityCorrector"]
 
-_WHOLE = re.compile(r"([+-]?\d{1,9})(?:[.,]0{1,4})?")
+_WHOLE = re.compile(r"([+-]?\d{1,9})(?:[.,]0{1,2})?")
 _GROUPED = re.compile(r"\d{1,3}(?:([.,'’\s])\d{3})(?:\1\d{3})*")
 _WITH_UNIT = re.compile(r"(\d{1,9})\s*[a-zäöüéèçñ.]{1,12}", re.IGNORECASE)
 
@@ -46,7 +46,9 @@ def _reply(kind: str, observed: str, check: str, params: str) -> Iterator[Propos
     if plain is not None:
         count, score, reason = int(plain[1]), 0.97, "The same number without its decimals or sign."
     elif grouped is not None:
-        count, score, reason = int(re.sub(r"\D", "", text)), 0.8, "Read as thousands with a separator."
+        count, score, reason = int(re.sub(r"\D", "", text)), 0.6, "Read as thousands with a separator."
+        if re.fullmatch(r"\d{1,3}[.,]000", text):
+            yield Proposal(str(int(text[:-4])), 0.3, "Read as a whole number with three decimals.")
     elif unit is not None:
         count, score, reason = int(unit[1]), 0.85, "The number without the word after it."
     else:
