@@ -67,7 +67,8 @@ class Rule:
         Conditions on other fields of the record; all must hold. Each names a ``field`` and one of ``equals`` (list),
         ``not_equals`` (list), ``empty`` (bool), ``matches`` (pattern, anywhere in the text).
     good, bad : tuple
-        Examples: a value of the field, or a mapping of several fields; ``rows`` in a mapping repeats the record.
+        Examples: a value of the field, or a mapping of several fields. In a mapping ``rows`` repeats the record, and
+        ``repeat`` the rule's own field (text or list) within it.
     channel : str
         ``common`` or the channel it belongs to.
     origin : str
@@ -333,7 +334,9 @@ def _condition(kind: str, when: Mapping[str, Any]) -> pl.Expr:
 def _example_frame(kind: str, name: str, example: Any) -> pl.DataFrame:
     """One record (or ``rows`` equal ones) with the fields of an example, everything else empty."""
     values = dict(example) if isinstance(example, Mapping) else {name: example}
-    rows = values.pop("rows", 1)
+    rows, repeat = values.pop("rows", 1), values.pop("repeat", 1)
+    if repeat != 1:
+        values[name] = values[name] * repeat
     cells: dict[str, Any] = {}
     attributes: list[dict[str, str]] = []
     for key, value in values.items():
