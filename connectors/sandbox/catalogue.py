@@ -6,10 +6,12 @@ The catalogue is neutral of any platform; a twin brings it into its own form. Be
 
 from __future__ import annotations
 
+import copy
+import html
 import json
 import random
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -50,6 +52,20 @@ class Catalogue:
     products: list[Row]
     orders: list[Row]
     truth: pl.DataFrame
+
+    def without(self, defects: Collection[str]) -> Catalogue:
+        """A copy in which these classes of faults are mended, for platforms that cannot hold them."""
+        mended = {
+            (row["record"], row["field"]): row["right"]
+            for row in self.truth.iter_rows(named=True)
+            if row["defect"] in defects
+        }
+        products, orders = copy.deepcopy(self.products), copy.deepcopy(self.orders)
+        rows = {row["key"]: row for product in products for row in (product, *product["variants"])}
+        rows |= {row["key"]: row for row in orders}
+        for (key, field), right in mended.items():
+            rows[key][field] = right
+        return Catalogue(products, orders, self.truth.filter(~pl.col("defect").is_in(list(defects))))
 
     def records(self, kind: str) -> pl.DataFrame:
         """The delivery as a conformed frame of ``product``, ``order`` or ``order_line``; ``record_key`` is the key."""
@@ -118,7 +134,9 @@ def make_catalogue(
         When a number is out of range or a language is unknown.
     """
     if products < 1 or orders < 0 or day < 1:
-        raise ValueError(f"products={products}, orders={orders}, day={day}: at least one product, no negative orders, days from 1")
+        raise ValueError(
+            f"products={products}, orders={orders}, day={day}: at least one product, no negative orders, days from 1"
+        )
     if unknown := sorted(set(languages) - set(LANGUAGES)):
         raise ValueError(f"There are no words in {', '.join(unknown)}; choose from {', '.join(LANGUAGES)}")
     chance = random.Random(f"{seed}/{day}")
@@ -142,7 +160,11 @@ def check_digit(digits: str) -> str:
 
 def slug(text: str) -> str:
     """The text as part of an address: lower case, plain letters and digits joined by hyphens."""
-    plain = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("ø", "o").replace("Ø", "O")).encode("ascii", "ignore").decode()
+    plain = (
+        unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("ø", "o").replace("Ø", "O"))
+        .encode("ascii", "ignore")
+        .decode()
+    )
     return "-".join("".join(letter.lower() if letter.isalnum() else " " for letter in plain).split())
 
 
@@ -168,7 +190,7 @@ class _Maker:
         words = {
             "noun": kind.nouns[language],
             "series": series,
-            "brand": brand,
+            "brand": html.escape(brand),
             "material": vocabulary.MATERIALS[material][language],
             "spec": _spec(kind.specs[place], language),
             "colour": colour,
@@ -185,13 +207,16 @@ class _Maker:
             "category": kind.category,
             "taxonomy": kind.taxonomy,
             "condition": "new",
-            "images": [f"https://images.example.com/{key.lower()}-{view}.jpg" for view in range(1, chance.randint(2, 5))],
+            "images": [
+                f"https://images.example.com/{key.lower()}-{view}.jpg" for view in range(1, chance.randint(2, 5))
+            ],
             "length_mm": str(box[0]),
             "width_mm": str(box[1]),
             "height_mm": str(box[2]),
             "language": language,
             "status": "active" if chance.random() < 0.94 else "draft",
-            "attributes": {"Material": words["material"]} | ({} if varied else {"Colour": colour, "Version": words["spec"]}),
+            "attributes": {"Material": words["material"]}
+            | ({} if varied else {"Colour": colour, "Version": words["spec"]}),
             "created_at": _iso(changed - timedelta(days=chance.randint(20, 600))),
             "updated_at": _iso(changed),
             "variants": [],
@@ -238,12 +263,18 @@ class _Maker:
         for place, options in enumerate(combinations):
             sku = f"{key}-{place + 1}"
             heavier = weight + round(weight * 0.03 * (place % len(values)))
-            rows.append(self._item(sku, sku, price, heavier) | {"options": options, "currency": "EUR", "language": language})
+            rows.append(
+                self._item(sku, sku, price, heavier) | {"options": options, "currency": "EUR", "language": language}
+            )
         return rows
 
     def _item(self, key: str, sku: str, price: Decimal, weight: int) -> Row:
         chance = self._chance
-        sale = (price * Decimal(chance.choice(("0.75", "0.8", "0.85")))).quantize(Decimal("0.01")) if chance.random() < 0.2 else None
+        sale = (
+            (price * Decimal(chance.choice(("0.75", "0.8", "0.85")))).quantize(Decimal("0.01"))
+            if chance.random() < 0.2
+            else None
+        )
         return {
             "key": key,
             "sku": sku,
@@ -282,7 +313,11 @@ class _Maker:
             lines.append({"sku": item["sku"], "quantity": str(chance.choice((1, 1, 1, 2, 3))), "unit_price": unit})
         shipping = Decimal(chance.choice(("0.00", "4.90", "6.50")))
         total = sum((Decimal(line["unit_price"]) * int(line["quantity"]) for line in lines), shipping)
-        placed = self._start - timedelta(hours=1) - timedelta(minutes=chance.randint(0, 60 * 24 * (6 if self._day == 1 else 0) + 600))
+        placed = (
+            self._start
+            - timedelta(hours=1)
+            - timedelta(minutes=chance.randint(0, 60 * 24 * (6 if self._day == 1 else 0) + 600))
+        )
         status = chance.choices(("paid", "fulfilled", "pending", "cancelled"), weights=(5, 6, 1, 1))[0]
         shipped = placed + timedelta(hours=chance.randint(4, 50)) if status == "fulfilled" else None
         return {

@@ -138,7 +138,9 @@ def _double_space(value: str, row: Row, chance: random.Random) -> str | None:
 
 def _entities(value: str, row: Row, chance: random.Random) -> str:
     names = html.entities.codepoint2name
-    escaped = "".join(f"&{names[ord(letter)]};" if ord(letter) > 127 and ord(letter) in names else letter for letter in value)
+    escaped = "".join(
+        f"&{names[ord(letter)]};" if ord(letter) > 127 and ord(letter) in names else letter for letter in value
+    )
     return escaped if escaped != value else value.replace(" ", "&nbsp;", 1)
 
 

@@ -1,0 +1,335 @@
+"""What every offline twin shares: a real HTTP server on the loopback address, faults on demand, and a log.
+
+A twin is stateful and answers as the platform would, so a connector talks to it over real sockets, with nothing
+patched. The platform's own behaviour lives in a subclass, which turns one `Incoming` into one `Answer`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import pkgutil
+import random
+import socket
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, ClassVar, cast
+
+import polars as pl
+import uvicorn
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from connectors.sandbox.catalogue import Catalogue, make_catalogue
+
+__all__ = ["FAULTS", "Answer", "Incoming", "State", "Twin", "serve", "twins"]
+
+FAULTS = ("429", "429-no-advice", "500", "hang", "html", "half-json", "401", "truncated")
+"""What `Twin.fault` can cause. ``half-json`` and ``truncated`` do the work first and spoil only the answer, as a
+proxy that dies would; the others answer before anything is done."""
+
+_HANG_LIMIT_S = 120.0
+_STATUS = {"429": 429, "429-no-advice": 429, "500": 500, "html": 200}
+_PAGE = "<!DOCTYPE html><html><head><title>One moment, please</title></head><body><h1>Checking your browser</h1></body></html>"
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """One request: ``query`` keeps order and repeats, header names are lower case."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One response."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def json(cls, status: int, value: Any, headers: Mapping[str, str] | None = None) -> Answer:
+        """An answer of JSON text."""
+        content = json.dumps(value, ensure_ascii=False).encode()
+        return cls(status, content, {"content-type": "application/json; charset=UTF-8", **(headers or {})})
+
+
+class State(ABC):
+    """Everything a twin stores. All methods may be called from any thread."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self.lock = threading.RLock()
+        self._clock = clock
+        self._latest = datetime(1970, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        """The twin's time, whole seconds, UTC."""
+        return self._clock().astimezone(UTC).replace(microsecond=0)
+
+    @abstractmethod
+    def add(self, catalogue: Catalogue, *, at: datetime | None = None) -> None:
+        """Let a delivery arrive in the shop, with everything changed at that time (None: now)."""
+
+    @abstractmethod
+    def edit(self, record_key: str, field: str, value: str) -> None:
+        """A change made by somebody else in the shop's own admin pages.
+
+        Parameters
+        ----------
+        record_key : str
+            As the platform's connector names the record.
+        field : str
+            Canonical field.
+        value : str
+            In canonical form (grams, plain decimals; ``images`` as a JSON list).
+
+        Raises
+        ------
+        KeyError
+            When there is no such record or the shop has no such field.
+        """
+
+    @abstractmethod
+    def dump(self) -> dict[str, Any]:
+        """Everything stored, as plain JSON values; equal states give equal dumps."""
+
+    @abstractmethod
+    def truth(self) -> pl.DataFrame:
+        """The faults that were put in and that this platform can hold: schema `connectors.sandbox.defects.TRUTH`, with ``record`` (the record key
+        of the platform's connector) and the values as that platform shows them."""
+
+
+class Twin(ABC):
+    """An offline platform. Subclasses set `name` and write `answer`.
+
+    Parameters
+    ----------
+    catalogue : Catalogue or None
+        What the shop sells at the start; None makes the demo catalogue from `seed`.
+    seed : int
+    port : int
+        0 takes a free one.
+    clock : callable
+        ``clock() -> datetime``, aware.
+    """
+
+    name: ClassVar[str]
+    state: State
+
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue | None = None,
+        seed: int = 0,
+        port: int = 0,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.clock = clock or (lambda: datetime.now(UTC))
+        self.catalogue = make_catalogue(seed) if catalogue is None else catalogue
+        self.requests: list[tuple[str, str, int]] = []
+        self._port = port
+        self._faults: list[list[Any]] = []
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self._closing = threading.Event()
+        self._secrets = random.Random(f"{type(self).__name__}/{seed}")
+
+    @abstractmethod
+    def answer(self, incoming: Incoming) -> Answer:
+        """What the platform says to a request; called with the state's lock held."""
+
+    @abstractmethod
+    def unauthorised(self) -> Answer:
+        """What the platform says when it does not know who is asking."""
+
+    @property
+    @abstractmethod
+    def credentials(self) -> dict[str, str]:
+        """What a merchant would type in to connect, in the platform's own field names."""
+
+    @property
+    def base_url(self) -> str:
+        """Address of the running server.
+
+        Raises
+        ------
+        RuntimeError
+            When the twin is not running.
+        """
+        if self._server is None:
+            raise RuntimeError(f"The {self.name} twin is not running; call start() or use serve({self.name!r})")
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> Twin:
+        """Bind the port and answer from now on; gives the twin itself.
+
+        Raises
+        ------
+        OSError
+            When the port is taken.
+        """
+        if self._server is not None:
+            return self
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", self._port))
+        except OSError:
+            listener.close()
+            raise
+        self._port = listener.getsockname()[1]
+        self._closing.clear()
+        settings = uvicorn.Config(
+            self._application,
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            interface="asgi3",
+            lifespan="off",
+            http="h11",
+            ws="none",
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(settings)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listener]}, name=f"{self.name} twin", daemon=True
+        )
+        self._thread.start()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                self._server = None
+                raise OSError(f"The {self.name} twin could not listen on port {self._port}")
+            self._closing.wait(0.005)
+        return self
+
+    def stop(self) -> None:
+        """Answer nothing any more and free the port. The state stays readable."""
+        if self._server is None or self._thread is None:
+            return
+        self._closing.set()
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+        self._server = self._thread = None
+
+    def fault(self, kind: str, *, count: int = 1, path: str = "") -> None:
+        """Spoil the next requests.
+
+        Parameters
+        ----------
+        kind : str
+            One of `FAULTS`.
+        count : int
+            How many requests.
+        path : str
+            Only requests whose path holds this text.
+
+        Raises
+        ------
+        ValueError
+            When there is no such fault.
+        """
+        if kind not in FAULTS:
+            raise ValueError(f"There is no fault {kind!r}; choose from {', '.join(FAULTS)}")
+        with self.state.lock:
+            self._faults.append([kind, count, path])
+
+    async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        incoming = Incoming(
+            request.method,
+            request.url.path,
+            tuple(request.query_params.multi_items()),
+            dict(request.headers),
+            await request.body(),
+        )
+        kind = self._next_fault(incoming.path)
+        if kind == "hang":
+            self.requests.append((incoming.method, incoming.path, 0))
+            await self._hang()
+            return
+        answer = await asyncio.to_thread(self._faulty, incoming, kind)
+        self.requests.append((incoming.method, incoming.path, answer.status))
+        content = answer.body[: len(answer.body) // 2] if kind in ("half-json", "truncated") else answer.body
+        length = len(answer.body) if kind == "truncated" else len(content)
+        headers = {**answer.headers, "content-length": str(length)}
+        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+        # A body that ends early without being closed makes the server cut the connection, as a dying proxy does.
+        cut = kind == "truncated"
+        await send(
+            {"type": "http.response.body", "body": b"" if incoming.method == "HEAD" else content, "more_body": cut}
+        )
+
+    async def _hang(self) -> None:
+        for _ in range(round(_HANG_LIMIT_S / 0.05)):
+            if self._closing.is_set():
+                return
+            await asyncio.sleep(0.05)
+
+    def _next_fault(self, path: str) -> str:
+        with self.state.lock:
+            for one in self._faults:
+                if one[2] in path:
+                    one[1] -= 1
+                    if one[1] <= 0:
+                        self._faults.remove(one)
+                    return cast(str, one[0])
+        return ""
+
+    def _faulty(self, incoming: Incoming, kind: str) -> Answer:
+        if kind in _STATUS:
+            advice = {"retry-after": "1"} if kind == "429" else {}
+            return Answer(_STATUS[kind], _PAGE.encode(), {"content-type": "text/html; charset=UTF-8", **advice})
+        if kind == "401":
+            return self.unauthorised()
+        with self.state.lock:
+            return self.answer(incoming)
+
+
+@cache
+def twins() -> dict[str, type[Twin]]:
+    """Every twin by its platform's name, in alphabetical order: the modules of this package that define ``TWIN``."""
+    package = importlib.import_module("connectors.sandbox")
+    modules = (
+        importlib.import_module(f"{package.__name__}.{one.name}") for one in pkgutil.iter_modules(package.__path__)
+    )
+    return {module.TWIN.name: module.TWIN for module in modules if hasattr(module, "TWIN")}
+
+
+@contextmanager
+def serve(
+    name: str, *, catalogue: Catalogue | None = None, seed: int = 0, port: int = 0, **options: Any
+) -> Iterator[Twin]:
+    """A running twin for the length of a ``with`` block.
+
+    Parameters
+    ----------
+    name : str
+        Platform.
+    catalogue, seed, port, **options
+        As for `Twin` and the platform's own.
+
+    Raises
+    ------
+    KeyError
+        When there is no twin of that name; the message lists those there are.
+    """
+    if name not in twins():
+        raise KeyError(f"There is no twin of {name!r}; there are: {', '.join(twins())}")
+    twin = twins()[name](catalogue=catalogue, seed=seed, port=port, **options)
+    twin.start()
+    try:
+        yield twin
+    finally:
+        twin.stop()
