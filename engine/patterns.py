@@ -20,7 +20,8 @@ NAMESPACE = uuid.UUID("6f1f5a2e-6f0b-5a9c-9b52-2f0c9c1f7f31")
 _SIGNATURE = ("channel", "rule_id", "field", "shape")
 
 _SHORT = 40
-"""Longer text is described by its length and by marks of damage: no two descriptions have one shape."""
+_WORDS = 2
+"""Text with more words is described by its length and by marks of damage: no two descriptions have one shape."""
 
 _SIZES = (80, 150, 255, 1000, 5000, 50000)
 
@@ -30,28 +31,29 @@ def shape(observed: pl.Expr) -> pl.Expr:
 
     - empty: ``""``
     - digits only, six or more: their number (``9{13}``), for codes that lost a digit
-    - up to 40 characters: words become ``a+`` (``A+`` in capitals), neighbouring words one; the first run of digits
+    - up to 40 characters and two words: words become ``a+`` (``A+`` in capitals), neighbouring words one; the first run of digits
       ``9+``, later ones keep their length up to four (``9+.999,99``), since "1.299" and "1.29" are different faults
-    - lists (JSON text) and longer text: a class of length and the damage that is seen, such as ``text<=255 tag``
+    - lists (JSON text) and other text: a class of length and the damage that is seen, such as ``text<=255 tag``
 
     Examples
     --------
     >>> import polars as pl
     >>> values = ["1.299,00 €", "12.5", "06 12 34 56 78", "036000291452", "GROSSE Lampe rot", "", "Ana Roe"]
     >>> pl.DataFrame({"v": values}).select(shape(pl.col("v"))).to_series().to_list()
-    ['9+.999,99 €', '9+.9', '9+ 99 99 99 99', '9{12}', 'a+', '', 'a+']
+    ['9+.999,99 €', '9+.9', '9+ 99 99 99 99', '9{12}', 'text<=40', '', 'a+']
     """
     # A cell may hold megabytes; the marks of damage are looked for in its first part only.
     head = observed.str.slice(0, _SIZES[-1])
     listed = observed.str.starts_with("[") & observed.str.ends_with("]")
     size = observed.str.len_chars()
     digits = observed.str.contains(r"^[0-9]{6,}$")
+    short = (size <= _SHORT) & (head.str.count_matches(r"\p{L}{2,}") <= _WORDS)
     return (
         pl.when(observed == "")
         .then(pl.lit(""))
         .when(digits & (size <= _SHORT))
         .then(pl.concat_str(pl.lit("9{"), size, pl.lit("}")))
-        .when((size <= _SHORT) & ~listed)
+        .when(short & ~listed)
         .then(_letters(observed))
         .otherwise(
             pl.concat_str(pl.when(listed).then(pl.lit("list")).otherwise(pl.lit("text")), _size(size), _marks(head))
@@ -111,10 +113,10 @@ def _letters(text: pl.Expr) -> pl.Expr:
 
 
 def _size(size: pl.Expr) -> pl.Expr:
-    label = pl.when(size <= _SHORT).then(pl.lit(f"<={_SHORT}"))
-    for limit in _SIZES:
-        label = label.when(size <= limit).then(pl.lit(f"<={limit}"))
-    return label.otherwise(pl.lit(f">{_SIZES[-1]}"))
+    label = pl.lit(f">{_SIZES[-1]}")
+    for limit in reversed((_SHORT, *_SIZES)):
+        label = pl.when(size <= limit).then(pl.lit(f"<={limit}")).otherwise(label)
+    return label
 
 
 def _marks(head: pl.Expr) -> pl.Expr:
