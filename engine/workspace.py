@@ -196,6 +196,12 @@ class Workspace:
         frame = self.store.frame(query, schema | {"rank": pl.Int64, "evidence": pl.Int64})
         return frame.with_columns(_unsealed_names(frame, "value"))
 
+    def suggested_value(self, issue_id: str) -> str:
+        """The best candidate's value, not masked even where it is personal; empty when there is none."""
+        query = sa.select(candidates.c.value).where(candidates.c.issue_id == issue_id, candidates.c.rank == 1)
+        rows = self.store.rows(query)
+        return self.vault.unseal(rows[0]["value"]) if rows else ""
+
     def record(self, issue_id: str) -> dict[str, Any]:
         """The whole record of an issue as last read, personal values masked."""
         row = self._issue(issue_id)

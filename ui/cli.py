@@ -1,0 +1,641 @@
+"""The command line: ``channelmend``. Every command has ``--json`` for machines.
+
+Exit codes: 0 done, 1 found problems where that is the question asked, 2 wrong use or wrong settings.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import polars as pl
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from engine import Workspace
+from engine.errors import ChannelmendError, ConfigError
+from engine.settings import describe_settings
+from engine.types import Status
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Sync every sales channel, find what a channel will refuse, and correct it with a confidence that is measured.",
+)
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Database = Annotated[
+    str | None,
+    typer.Option("--database", help="sqlite:///file.db or postgresql+psycopg://...; default from the settings."),
+]
+Name = Annotated[str, typer.Argument(help="Name of the connection.")]
+By = Annotated[str, typer.Option("--by", help="Who decides.", envvar="CHANNELMEND_USER")]
+
+
+def main() -> None:
+    """Run the command line; errors of the product become one clear message and exit code 2."""
+    try:
+        app()
+    except (ChannelmendError, OSError) as error:
+        _fail(error)
+    except Exception as error:
+        if type(error).__module__.split(".")[0] != "connectors":
+            raise
+        _fail(error)
+
+
+@app.command()
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="Without the page.")] = False,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the demo keeps its data; default: a temporary folder.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port of the page; 0 takes a free one.")] = 7860,
+    seed: Annotated[int, typer.Option(help="Another seed, other shops.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Run the main job on invented shops: sync, validate, suggest, correct, push, verify, and open the page."""
+    from engine.demo import open_demo
+
+    with (
+        tempfile.TemporaryDirectory(prefix="channelmend-demo-") as temporary,
+        open_demo(folder or Path(temporary) / "demo", seed=seed) as running,
+    ):
+        say = (lambda text: None) if as_json else (lambda text: out.print(f"  {escape(text)}"))
+        if not as_json:
+            out.print("[bold]Channelmend demo[/]: invented shops on offline twins, nothing leaves this machine\n")
+        result = running.run(say)
+        if as_json:
+            _print_json(result)
+        else:
+            _print_demo(result)
+        if not headless:
+            _serve(running.workspace, port=port)
+
+
+@app.command()
+def connect(
+    platform: Annotated[str, typer.Argument(help="shopify, woocommerce, files, ...")],
+    name: Annotated[str, typer.Option("--name", help="Your name for this account.")],
+    credential: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--credential", "-c", help="field=value; @file reads the value from a file. Missing ones are asked for."
+        ),
+    ] = None,
+    channel: Annotated[str | None, typer.Option(help="Whose rules apply; default: the platform's own.")] = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Store an account; its secrets are encrypted."""
+    with _workspace(database) as workspace:
+        given = _credentials(workspace, platform, credential or [], ask=sys.stdin.isatty() and not as_json)
+        warnings = workspace.connect(platform, name=name, credentials=given, channel=channel, by="command line")
+        if as_json:
+            _print_json({"name": name, "platform": platform, "warnings": warnings})
+            return
+        for warning in warnings:
+            out.print(f"[yellow]note[/] {escape(warning)}")
+        out.print(f"Connection [bold]{escape(name)}[/] is stored. Test it: channelmend check {escape(name)}")
+
+
+@app.command()
+def check(name: Name, database: Database = None, as_json: AsJson = False) -> None:
+    """Test an account: key, scopes, address."""
+    with _workspace(database) as workspace:
+        answer = workspace.check(name)
+    if as_json:
+        _print_json({"name": name, "ok": answer.ok, "messages": list(answer.messages)})
+    else:
+        for message in answer.messages:
+            out.print(f"{'[green]ok[/]' if answer.ok else '[red]failed[/]'}  {escape(message)}")
+    raise typer.Exit(0 if answer.ok else 1)
+
+
+@app.command()
+def sync(
+    names: Annotated[list[str] | None, typer.Argument(help="Connections; all when left out.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="product, order, stock; all when left out.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read everything, not only what changed.")] = False,
+    push: Annotated[bool, typer.Option(help="Push corrections.")] = True,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch, validate, suggest, correct what may be corrected, push and verify."""
+    with _workspace(database) as workspace:
+        known = workspace.connections().filter(pl.col("platform") != "feed")["name"].to_list()
+        if not (wanted := names or known):
+            raise ConfigError("There is no connection to sync; add one with `channelmend connect`.")
+        results, failed = [], False
+        for name in wanted:
+            try:
+                with _spinner(f"syncing {name}", quiet=as_json):
+                    run = workspace.sync(name, kind or ("product", "order", "stock"), full=full, push=push)
+                results.append({"name": name, "run_id": run.run_id, "counts": dict(run.counts), "notes": run.notes})
+            except Exception as error:
+                if isinstance(error, ChannelmendError) or type(error).__module__.split(".")[0] != "connectors":
+                    raise
+                # One shop that is down must not keep the others from being synced.
+                failed = True
+                results.append({"name": name, "error": str(error)})
+        if as_json:
+            _print_json({"connections": results})
+        else:
+            _print_sync(results)
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def validate(
+    file: Annotated[Path, typer.Argument(help="CSV, TSV, JSON Lines, Parquet or XLSX.")],
+    channel: Annotated[str, typer.Option("--channel", help="Whose rules apply.")],
+    kind: Annotated[str, typer.Option(help="product, order or stock.")] = "product",
+    layout: Annotated[str, typer.Option(help="auto, guess, or the name of a known layout.")] = "auto",
+    mapping: Annotated[
+        str | None, typer.Option(help="JSON text, or a JSON or TOML file: column to canonical field.")
+    ] = None,
+    currency: Annotated[str, typer.Option(help="Currency of prices that name none.")] = "",
+    language: Annotated[str, typer.Option(help="Language of texts that name none.")] = "",
+    target: Annotated[Path | None, typer.Option("--out", help="Write all issues: .parquet, .csv or .html.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a file by a channel's rules; no account needed. Exit code 1 when issues were found."""
+    from engine.validate import validate_file, write_report
+
+    with _spinner(f"reading {file.name}", quiet=as_json) as progress:
+        report = validate_file(
+            file,
+            channel=channel,
+            kind=kind,
+            layout=layout,
+            mapping=mapping,
+            currency=currency,
+            language=language,
+            progress=progress,
+        )
+    if target:
+        write_report(report, target)
+    if as_json:
+        rules = report.by_rule().to_dicts()
+        _print_json(
+            {
+                "file": str(file),
+                "channel": channel,
+                "records": report.records,
+                "issues": report.issues.height,
+                "quarantined": report.quarantined.height,
+                "rules": rules,
+                "notes": report.notes,
+            }
+        )
+    else:
+        _print_report(report, target)
+    raise typer.Exit(1 if report.issues.height or report.quarantined.height else 0)
+
+
+@app.command()
+def review(
+    connection: Annotated[str | None, typer.Option(help="Only this connection.")] = None,
+    by: By = "command line",
+    limit: Annotated[int, typer.Option(help="At most so many patterns.")] = 50,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decide pending issues here in the terminal, pattern by pattern."""
+    with _workspace(database) as workspace:
+        if as_json:
+            _print_json(json.loads(workspace.issues(status=Status.PENDING, connection=connection).write_json()))
+            return
+        decided = _review(workspace, connection, by, limit)
+        out.print(f"\n{decided} issues decided. Push the corrections: channelmend sync")
+
+
+@app.command()
+def rules(
+    channel: Annotated[str, typer.Argument(help="A channel with a rulebook.")],
+    add: Annotated[Path | None, typer.Option("--add", help="Add the rules of a TOML file as your own.")] = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the rules of a channel, or add your own."""
+    with _workspace(database) as workspace:
+        if add:
+            workspace.add_rule(_text(add), channel=channel, by="command line")
+        found = workspace.rules(channel)
+    if as_json:
+        _print_json(
+            [
+                {
+                    n: getattr(r, n)
+                    for n in (
+                        "id",
+                        "type",
+                        "field",
+                        "severity",
+                        "check",
+                        "why",
+                        "source",
+                        "fix",
+                        "correction",
+                        "origin",
+                    )
+                }
+                for r in found
+            ]
+        )
+        return
+    table = _table("Rule", "Field", "Severity", "Why", "Source")
+    for rule in found:
+        colour = "red" if rule.severity == "error" else "yellow"
+        table.add_row(
+            escape(rule.id),
+            escape(rule.field),
+            f"[{colour}]{rule.severity.value}[/]",
+            escape(rule.why),
+            f"[dim]{escape(rule.source)}[/]",
+        )
+    out.print(table)
+    out.print(f"{len(found)} rules for {channel}")
+
+
+@app.command()
+def train(by: By = "command line", database: Database = None, as_json: AsJson = False) -> None:
+    """Train the confidence model on all decisions; it is promoted if it beats the present one on later decisions."""
+    with _workspace(database) as workspace, _spinner("training", quiet=as_json):
+        result = workspace.train(by=by)
+    if as_json:
+        _print_json(
+            {
+                "version": result.version,
+                "decisions": result.decisions,
+                "promoted": result.is_promoted,
+                "explanation": result.explanation,
+                "metrics": result.metrics,
+            }
+        )
+        return
+    out.print(
+        f"Version [bold]{result.version}[/] on {result.decisions} decisions: {'promoted' if result.is_promoted else 'kept aside'}. {escape(result.explanation)}"
+    )
+
+
+@app.command()
+def models(
+    action: Annotated[str, typer.Argument(help="list, promote or rollback.")] = "list",
+    version: Annotated[int | None, typer.Argument(help="Version to promote.")] = None,
+    by: By = "command line",
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Versions of the confidence model."""
+    with _workspace(database) as workspace:
+        if action == "promote":
+            if version is None:
+                raise ConfigError("Name the version: channelmend models promote 3")
+            workspace.promote(version, by=by)
+        elif action == "rollback":
+            workspace.rollback(by=by)
+        elif action != "list":
+            raise ConfigError(f"Unknown action {action!r}; say list, promote or rollback.")
+        found = workspace.models()
+    _print_json(json.loads(found.write_json())) if as_json else _print_frame(found)
+
+
+@app.command()
+def replay(
+    floor: Annotated[float | None, typer.Option(help="Confidence floor to try, 0..1.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Error budget to try, 0..1.")] = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """What a policy would have done to all past decisions."""
+    from dataclasses import replace
+
+    with _workspace(database) as workspace:
+        changes = {name: value for name, value in (("floor", floor), ("error_budget", budget)) if value is not None}
+        result = workspace.replay(policy=replace(workspace.policy, **changes))
+    low, high = result.wrong_interval
+    if as_json:
+        _print_json(
+            {
+                "decided": result.decided,
+                "automatic": result.automatic,
+                "wrong": result.wrong,
+                "wrong_interval": [low, high],
+                "rules": result.by_rule.to_dicts(),
+            }
+        )
+        return
+    _print_frame(result.by_rule)
+    out.print(
+        f"{result.automatic} of {result.decided} reviews prevented ({result.automatic_share:.0%}), {result.wrong} of them wrong (95 % interval {low:.1%} to {high:.1%})"
+    )
+
+
+@app.command()
+def undo(
+    correction_ids: Annotated[list[str], typer.Argument(help="Corrections to take back.")],
+    by: By = "command line",
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take corrections back, at the platform and in what was learned."""
+    with _workspace(database) as workspace:
+        rows = workspace.corrections()
+        count = workspace.undo(correction_ids, by=by)
+        touched = rows.filter(pl.col("correction_id").is_in(correction_ids))["connection"].unique()
+        counts = {name: dict(workspace.push(name).counts) for name in touched}
+    _print_json({"undone": count, "connections": counts}) if as_json else out.print(f"{count} corrections taken back.")
+
+
+@app.command()
+def metrics(database: Database = None, as_json: AsJson = False) -> None:
+    """The six key figures."""
+    with _workspace(database) as workspace:
+        found = workspace.metrics()
+    _print_json(dict(found.select("metric", "value").iter_rows())) if as_json else _print_frame(found)
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="Port of the page; 0 takes a free one.")] = 7860,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; other than loopback only behind a proxy with authentication.")
+    ] = "127.0.0.1",
+    database: Database = None,
+) -> None:
+    """Open the review page."""
+    with _workspace(database) as workspace:
+        _serve(workspace, port=port, host=host)
+
+
+@app.command()
+def sandbox(
+    platforms: Annotated[list[str] | None, typer.Argument(help="Platforms; all twins when left out.")] = None,
+    port: Annotated[int, typer.Option(help="First port; 0 takes free ones.")] = 0,
+    seed: Annotated[int, typer.Option(help="Another seed, other shops.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Serve offline twins of the platforms to try connections on, until Ctrl-C."""
+    from engine.demo import sandbox as open_sandbox
+
+    with open_sandbox(platforms, seed=seed, port=port) as running:
+        twins = {name: {"address": twin.base_url, "credentials": twin.credentials} for name, twin in running.items()}
+        if as_json:
+            _print_json(twins)
+        else:
+            for name, twin in twins.items():
+                typed = " ".join(f"-c {field}={value}" for field, value in twin["credentials"].items())  # type: ignore[union-attr]
+                out.print(
+                    f"[bold]{name}[/] at {twin['address']}\n  channelmend connect {name} --name {name}-sandbox {escape(typed)}",
+                    soft_wrap=True,
+                )
+            out.print("\nCtrl-C stops them.")
+        _wait()
+
+
+@app.command()
+def doctor(database: Database = None, as_json: AsJson = False) -> None:
+    """Show every setting and look at what the product needs: database, key, lake, weights, audit log."""
+    from engine.doctor import examine
+
+    with _workspace(database) as workspace:
+        settings = [(name, str(value), meaning) for name, value, meaning in describe_settings(workspace.settings)]
+        found = examine(workspace)
+    if as_json:
+        _print_json(
+            {
+                "settings": {n: v for n, v, _ in settings},
+                "findings": [{"subject": f.subject, "ok": f.ok, "text": f.text} for f in found],
+            }
+        )
+    else:
+        table = _table("Setting", "Value", "Meaning")
+        for name, value, meaning in settings:
+            table.add_row(name, escape(value), f"[dim]{escape(meaning)}[/]")
+        out.print(table)
+        for one in found:
+            out.print(
+                f"{'[green]ok[/]     ' if one.ok else '[red]problem[/]'} {escape(one.subject)}: {escape(one.text)}"
+            )
+    raise typer.Exit(0 if all(one.ok for one in found) else 1)
+
+
+@contextmanager
+def _workspace(database: str | None) -> Iterator[Workspace]:
+    workspace = Workspace(database)
+    try:
+        yield workspace
+    finally:
+        workspace.close()
+
+
+@contextmanager
+def _spinner(text: str, *, quiet: bool) -> Iterator[Any]:
+    if quiet or not err.is_terminal:
+        yield lambda _: None
+        return
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True
+    ) as progress:
+        task = progress.add_task(text)
+        yield lambda count: progress.update(task, description=f"{text}: {count:,} records")
+
+
+def _serve(workspace: Workspace, *, port: int, host: str = "127.0.0.1") -> None:
+    from ui.app import open_page
+
+    with open_page(workspace, port=port, host=host) as address:
+        out.print(f"\nReview page: [bold]{address}[/]   (Ctrl-C stops everything)")
+        _wait()
+
+
+def _wait() -> None:
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    stopped.wait()
+
+
+def _credentials(workspace: Workspace, platform: str, given: list[str], *, ask: bool) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals:
+            raise ConfigError(f"{name!r} is not field=value.")
+        found[name] = _text(Path(value[1:])).strip() if value.startswith("@") else value
+    if ask and platform in workspace.platforms():
+        for field in workspace.platforms()[platform].credentials:
+            if field.name not in found and field.required and not field.replaced_by:
+                err.print(f"[dim]{escape(field.help)}[/]")
+                found[field.name] = typer.prompt(field.label, default=field.default or None, hide_input=field.secret)
+    return found
+
+
+def _review(workspace: Workspace, connection: str | None, by: str, limit: int) -> int:
+    decided = 0
+    for pattern in workspace.patterns().head(limit).iter_rows(named=True):
+        rows = workspace.issues(status=Status.PENDING, connection=connection, pattern_id=pattern["pattern_id"])
+        rows = rows.filter(pl.col("suggested").is_not_null())
+        if rows.is_empty():
+            continue
+        out.print(
+            f"\n[bold]{escape(pattern['field'])}[/] on {escape(pattern['channel'])}: {escape(pattern['description'])}"
+        )
+        table = _table("Record", "Observed", "Suggested", "Confidence", "Waits because")
+        for row in rows.head(8).iter_rows(named=True):
+            table.add_row(
+                *(escape(str(row[n])[:60]) for n in ("record_key", "observed", "suggested")),
+                f"{row['confidence']:.0%}",
+                escape(row["reason"]),
+            )
+        out.print(table)
+        answer = typer.prompt(
+            f"{rows.height} issues: [a]pprove all, [r]eject all, [o]ne by one, [s]kip, [q]uit", default="s"
+        ).lower()[:1]
+        if answer == "q":
+            break
+        if answer in ("a", "r"):
+            decided += workspace.decide(rows["issue_id"].to_list(), "approved" if answer == "a" else "rejected", by=by)
+        if answer == "o":
+            decided += _review_rows(workspace, rows, by)
+    return decided
+
+
+def _review_rows(workspace: Workspace, rows: pl.DataFrame, by: str) -> int:
+    decided = 0
+    for row in rows.iter_rows(named=True):
+        out.print(
+            f"{escape(row['record_key'])}: {escape(row['observed'][:200])!s} [dim]->[/] [bold]{escape(row['suggested'][:200])}[/]  ({row['confidence']:.0%})"
+        )
+        answer = typer.prompt("[a]pprove, [r]eject, [m]odify, [s]kip, [q]uit", default="s").lower()[:1]
+        if answer == "q":
+            break
+        try:
+            if answer == "m":
+                decided += workspace.decide([row["issue_id"]], "modified", by=by, value=typer.prompt("value"))
+            elif answer in ("a", "r"):
+                decided += workspace.decide([row["issue_id"]], "approved" if answer == "a" else "rejected", by=by)
+        except ConfigError as error:
+            err.print(f"[red]{escape(str(error))}[/]")
+    return decided
+
+
+def _print_demo(result: dict[str, Any]) -> None:
+    out.print()
+    names = ("name", "products", "orders", "issues", "auto_corrected", "pending", "pushed", "verified", "failed")
+    table = _table(*(n.replace("_", " ").capitalize() for n in names), numbers=set(range(1, len(names))))
+    for row in result["connections"]:
+        table.add_row(*(str(row[n]) for n in names))
+    out.print(table)
+    _print_metrics(result["metrics"])
+
+
+def _print_metrics(found: dict[str, float | None]) -> None:
+    for name, value in found.items():
+        out.print(f"  [dim]{name.replace('_', ' '):<24}[/] {'not yet' if value is None else f'{value:,.3g}'}")
+
+
+def _print_sync(results: list[dict[str, Any]]) -> None:
+    shown = (
+        "products",
+        "orders",
+        "issues",
+        "resolved",
+        "auto_corrected",
+        "pending",
+        "pushed",
+        "verified",
+        "failed",
+        "conflicts",
+        "quarantined",
+        "seconds",
+    )
+    table = _table(
+        "Connection", *(n.replace("_", " ").capitalize() for n in shown), numbers=set(range(1, len(shown) + 1))
+    )
+    for one in results:
+        if "error" not in one:
+            table.add_row(escape(one["name"]), *(f"{one['counts'].get(n, 0):g}" for n in shown))
+    if table.row_count:
+        out.print(table)
+    for one in results:
+        if "error" in one:
+            err.print(f"[red]{escape(one['name'])}[/]: {escape(one['error'])}")
+        for note in one.get("notes", []):
+            out.print(f"[yellow]note[/] {escape(one['name'])}: {escape(note)}")
+
+
+def _print_report(report: Any, target: Path | None) -> None:
+    for note in report.notes:
+        out.print(f"[dim]{escape(note)}[/]")
+    table = _table("Severity", "Field", "Rule", "Count", "Share", "Example", "Why", numbers={3, 4})
+    for row in report.by_rule().iter_rows(named=True):
+        colour = "red" if row["severity"] == "error" else "yellow"
+        table.add_row(
+            f"[{colour}]{row['severity']}[/]",
+            row["field"],
+            row["rule_id"],
+            f"{row['count']:,}",
+            f"{row['share']:.1%}",
+            escape(row["example"]),
+            f"[dim]{escape(row['why'])}[/]",
+        )
+    if table.row_count:
+        out.print(table)
+    for row in report.quarantined.head(5).iter_rows(named=True):
+        out.print(f"[yellow]set aside[/] {escape(row['record_key'])}: {escape(row['error'])}")
+    touched = report.issues["record_key"].n_unique()
+    out.print(
+        f"[bold]{report.records:,}[/] records, [bold]{report.issues.height:,}[/] issues on {touched:,} of them, {report.quarantined.height:,} rows set aside"
+    )
+    if target:
+        out.print(f"All issues are in {escape(str(target))}")
+
+
+def _table(*titles: str, numbers: set[int] | None = None) -> Table:
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for place, title in enumerate(titles):
+        table.add_column(title, justify="right" if place in (numbers or set()) else "left", overflow="fold")
+    return table
+
+
+def _print_frame(frame: pl.DataFrame) -> None:
+    numeric = {place for place, dtype in enumerate(frame.dtypes) if dtype.is_numeric()}
+    table = _table(*(name.replace("_", " ") for name in frame.columns), numbers=numeric)
+    for row in frame.iter_rows():
+        table.add_row(*("" if v is None else escape(f"{v:.4g}" if isinstance(v, float) else str(v)) for v in row))
+    out.print(table)
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, default=str, ensure_ascii=False))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+
+
+def _fail(error: BaseException) -> None:
+    err.print(f"[red]error[/] {escape(str(error))}", soft_wrap=True)
+    raise SystemExit(2)
