@@ -12,6 +12,7 @@ row, and a quote character inside an unquoted cell (``24" screen``), which is ta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,10 +23,10 @@ import polars as pl
 from connectors.errors import SourceError
 from connectors.files.source import BLOCK_BYTES, Encoding, utf8_blocks
 
-__all__ = ["RAW", "ROW", "Bad", "Batch", "Delimited", "Record", "distinct", "unquoted"]
+__all__ = ["RAW", "ROW", "Bad", "Batch", "Delimited", "Part", "Record", "distinct", "unquoted"]
 
 ROW = "\x00row"
-"""Column with the place of a row in its file: line number (text), row number (tables). No file can have this name."""
+"""Column with the number of a row in its file, from 1 behind the header; broken rows count. No file can have this name."""
 RAW = "\x00raw"
 """Column with the row as it came, where the file holds more than its cells (JSON)."""
 
@@ -68,6 +69,32 @@ class Record:
     error: str = ""
 
 
+@dataclass(frozen=True)
+class Part:
+    """Some whole records of a file.
+
+    Parameters
+    ----------
+    data : bytes
+        As UTF-8, line ends included.
+    line, row : int
+        Number of the first line and of the first row.
+    count : int
+        Rows in it, blank lines not counted.
+    frame : polars.DataFrame or None
+        The rows, where all are well formed.
+    singly : list of Record
+        The records otherwise.
+    """
+
+    data: bytes
+    line: int
+    row: int
+    count: int
+    frame: pl.DataFrame | None
+    singly: list[Record] = field(default_factory=list)
+
+
 class Delimited:
     """A CSV or TSV file: its header, and its rows in batches.
 
@@ -76,6 +103,8 @@ class Delimited:
     path : Path
     encoding : Encoding
         See `connectors.files.source.detect`.
+    delimiter : str
+        Found from the first lines where it is empty.
 
     Attributes
     ----------
@@ -95,23 +124,21 @@ class Delimited:
         When there is no header.
     """
 
-    def __init__(self, path: Path, encoding: Encoding) -> None:
+    def __init__(self, path: Path, encoding: Encoding, *, delimiter: str = "") -> None:
         self.path = path
         self.encoding = encoding
         self.notes: list[str] = []
         head = next(utf8_blocks(path, encoding), b"")
-        hint = head.partition(b"\n")[0].strip()
+        hint = re.match(rb"sep=([^\r\n])\r?\n", head, re.IGNORECASE)
         # The first line "sep=;" is a hint that spreadsheets write and read.
-        self._skip = (
-            head.index(b"\n") + 1 if hint.lower().startswith(b"sep=") and len(hint) == 5 and b"\n" in head else 0
-        )
-        while head[self._skip : self._skip + 1] in (b"\n", b"\r"):
-            self._skip += 1
-        self.delimiter = (
-            hint[4:].decode("ascii", "replace") if self._skip and hint.lower().startswith(b"sep=") else _sniff(head)
-        )
+        start = hint.end() if hint else 0
+        while head[start : start + 1] in (b"\n", b"\r"):
+            start += 1
+        self.delimiter = delimiter or (hint.group(1).decode("latin-1") if hint else _sniff(head))
+        if not self.delimiter.isascii():
+            raise SourceError(f"{path}: the delimiter {self.delimiter!r} is not a plain character.", platform="files")
         self._mark = self.delimiter.encode()
-        first = _record(head, self._skip, self._mark, final=True)
+        first = _record(head, start, self._mark, final=True)
         if first is None or first.fields is None:
             raise SourceError(
                 f"{path}: the header (line 1) cannot be read: {first.error if first else 'it never ends'}. "
@@ -124,7 +151,7 @@ class Delimited:
             raise SourceError(
                 f"{path}: the header is not text in {encoding.name}. Name the right encoding.", platform="files"
             ) from None
-        if not any(self.header) or b"\0" in head[self._skip : first.end]:
+        if not any(self.header) or b"\0" in head[start : first.end]:
             raise SourceError(
                 f"{path}: no column names in the first line; this is not a table in text form.", platform="files"
             )
@@ -133,15 +160,13 @@ class Delimited:
         self.preamble = head[: first.end]
 
     def batches(self) -> Iterator[Batch]:
-        """All rows, in order, a block of the file at a time."""
-        line = 1 + self.preamble.count(b"\n")
-        for data, used, records in self.scan():
-            yield Batch(records) if isinstance(records, pl.DataFrame) else self._tolerant(data, records, line)
-            line += data.count(b"\n", 0, used)
+        """All rows, in order, a part of the file at a time."""
+        for part in self.parts():
+            yield Batch(part.frame) if part.frame is not None else self._tolerant(part)
 
-    def scan(self) -> Iterator[tuple[bytes, int, pl.DataFrame | list[Record]]]:
-        """Parts of the file that end with a record: the bytes, how many are used, and a frame or the records singly."""
-        line = 1 + self.preamble.count(b"\n")
+    def parts(self) -> Iterator[Part]:
+        """The file behind its header, cut where records end."""
+        line, row = 1 + self.preamble.count(b"\n"), 1
         blocks = self._body_blocks()
         data, ended, wanting = b"", False, True
         while True:
@@ -151,17 +176,31 @@ class Delimited:
                 data += block or b""
             if ended and not data:
                 return
-            part = data[: 2 * BLOCK_BYTES]
-            done = measured(part, self._mark, self.columns, line, final=ended and len(part) == len(data))
+            window = data[: 2 * BLOCK_BYTES]
+            done = measured(window, self._mark, self.columns, row, final=ended and len(window) == len(data))
             if done is not None:
                 frame, used = done
-                yield part, used, frame
+                yield Part(data[:used], line, row, frame.height, frame)
+                row += frame.height
             else:
-                records, used = _split(data, self._mark, len(self.columns), final=ended)
-                yield data, used, records
+                records, used = split(data, self._mark, len(self.columns), final=ended)
+                yield Part(data[:used], line, row, len(records), None, records)
+                row += len(records)
             line += data.count(b"\n", 0, used)
             data = data[used:]
             wanting = not ended and (used == 0 or len(data) < BLOCK_BYTES)
+
+    def records(self, part: Part) -> Iterator[Record]:
+        """The records of a part one by one, also where it was read at once."""
+        if part.frame is None:
+            yield from part.singly
+            return
+        position = 0
+        while position < len(part.data):
+            found, end = split(part.data[position:], self._mark, len(self.columns), final=True)
+            for record in found:
+                yield Record(record.start + position, record.end + position, record.fields, record.error)
+            position += end
 
     def _body_blocks(self) -> Iterator[bytes]:
         skip = len(self.preamble)
@@ -170,32 +209,30 @@ class Delimited:
                 yield block[skip:]
             skip = max(0, skip - len(block))
 
-    def _tolerant(self, data: bytes, records: list[Record], line: int) -> Batch:
+    def _tolerant(self, part: Part) -> Batch:
         rows: list[list[str]] = []
-        lines: list[int] = []
+        numbers: list[int] = []
         bad: list[Bad] = []
-        position = 0
-        for record in records:
-            line += data.count(b"\n", position, record.start)
+        line, position = part.line, 0
+        for number, record in enumerate(part.singly, start=part.row):
+            line += part.data.count(b"\n", position, record.start)
             position = record.start
             error = record.error
             if record.fields is not None:
                 try:
                     rows.append([unquoted(f).decode("utf-8") for f in record.fields[: len(self.columns)]])
-                    lines.append(line)
+                    numbers.append(number)
                     continue
                 except UnicodeDecodeError:
                     error = f"it holds bytes that are not {self.encoding.name}"
-            raw = data[record.start : record.end].rstrip(b"\r\n")[: SHOWN * 4].decode("utf-8", "backslashreplace")
+            raw = part.data[record.start : record.end].rstrip(b"\r\n")[: SHOWN * 4].decode("utf-8", "backslashreplace")
             bad.append(Bad(f"line {line}", f"Line {line} of {self.path.name}: {error}.", raw[:SHOWN]))
         cells = {name: [row[i] for row in rows] for i, name in enumerate(self.columns)}
         frame = pl.DataFrame(cells, schema=dict.fromkeys(self.columns, pl.String))
-        return Batch(frame.with_columns(pl.Series(ROW, lines, dtype=pl.Int64)), bad)
+        return Batch(frame.with_columns(pl.Series(ROW, numbers, dtype=pl.Int64)), bad)
 
 
-def measured(
-    data: bytes, mark: bytes, columns: list[str], line: int, *, final: bool
-) -> tuple[pl.DataFrame, int] | None:
+def measured(data: bytes, mark: bytes, columns: list[str], row: int, *, final: bool) -> tuple[pl.DataFrame, int] | None:
     """The frame of a block whose every record is well formed, and the bytes used; None where one is not.
 
     Parameters
@@ -206,8 +243,8 @@ def measured(
         The delimiter.
     columns : list of str
         Names; every record must have as many fields, or be a blank line.
-    line : int
-        Line number of the first byte.
+    row : int
+        Number of the first row.
     final : bool
         Whether the file ends here, so that the last record needs no line end.
     """
@@ -235,7 +272,6 @@ def measured(
     blank = (lengths == 0) | ((lengths == 1) & (octets[np.minimum(starts, len(data) - 1)] == _RETURN))
     if not bool(np.all(blank | (widths == len(columns) - 1))):
         return None
-    lines = line + np.searchsorted(places[kinds == _NEWLINE], starts)
     try:
         frame = pl.read_csv(
             data[:used],
@@ -248,8 +284,8 @@ def measured(
         return None
     if frame.height != len(starts):
         return None
-    frame = frame.with_columns(pl.Series(ROW, lines, dtype=pl.Int64))
-    return (frame.filter(~pl.Series(blank)) if bool(blank.any()) else frame), used
+    frame = frame.filter(~pl.Series(blank)) if bool(blank.any()) else frame
+    return frame.with_columns(pl.int_range(row, row + frame.height, dtype=pl.Int64).alias(ROW)), used
 
 
 def unquoted(raw: bytes) -> bytes:
@@ -288,7 +324,7 @@ def _quotes_are_legal(octets: np.ndarray, quotes: np.ndarray, used: int, mark: i
     return bool(np.all(at_end | line_end | np.isin(after, (mark, _NEWLINE, _QUOTE))))
 
 
-def _split(data: bytes, mark: bytes, width: int, *, final: bool) -> tuple[list[Record], int]:
+def split(data: bytes, mark: bytes, width: int, *, final: bool) -> tuple[list[Record], int]:
     """The next records of a block, whole ones only, and where they end.
 
     A broken one ends with its first line, so that the next row is not lost with it.

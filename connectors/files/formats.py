@@ -10,7 +10,8 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import fastexcel
@@ -22,7 +23,7 @@ from connectors.errors import SourceError
 from connectors.files.delimited import RAW, RECORD_LIMIT, ROW, SHOWN, Bad, Batch, distinct
 from connectors.files.source import Encoding, utf8_blocks
 
-__all__ = ["json_batches", "json_rows", "parquet_batches", "texts", "workbook_batches"]
+__all__ = ["json_batches", "json_rows", "numbered_lines", "parquet_batches", "texts", "workbook_batches"]
 
 DOCUMENT_LIMIT = 256 * 2**20
 """Largest JSON document (one array) in bytes; JSON Lines have no limit."""
@@ -70,19 +71,25 @@ def json_rows(path: Path, encoding: Encoding) -> Iterator[tuple[int, bytes]]:
     if path.suffix.lower() == ".json" and first.lstrip()[:1] != b"{":
         yield from _elements(path, first, blocks)
         return
+    for number, line in numbered_lines(chain([first], blocks)):
+        if line.strip():
+            yield number, line.rstrip(b"\r\n")
+
+
+def numbered_lines(blocks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Lines with their ends, numbered from 1. One longer than `RECORD_LIMIT` comes in pieces, each with a number."""
     number, pending = 0, b""
-    block: bytes | None = first
-    while block is not None:
+    for block in blocks:
         *lines, pending = (pending + block).split(b"\n")
-        if len(pending) > RECORD_LIMIT:
-            lines, pending = [*lines, pending], b""
         for line in lines:
             number += 1
-            if line.strip():
-                yield number, line.rstrip(b"\r")
-        block = next(blocks, None)
-    if pending.strip():
-        yield number + 1, pending.rstrip(b"\r")
+            yield number, line + b"\n"
+        if len(pending) > RECORD_LIMIT:
+            number += 1
+            yield number, pending
+            pending = b""
+    if pending:
+        yield number + 1, pending
 
 
 def parquet_batches(path: Path, batch_rows: int) -> Iterator[Batch]:
@@ -133,7 +140,7 @@ def workbook_batches(path: Path, batch_rows: int) -> tuple[list[str], Iterator[B
     day = pl.all().str.replace(r"^(\d{4}-\d\d-\d\d) 00:00:00$", "$1")
     time = pl.all().str.replace(r"^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)$", "${1}T${2}")
     body = frame.rename(dict(zip(frame.columns, columns, strict=True))).slice(1).with_columns(day).with_columns(time)
-    body = body.with_columns(pl.int_range(2, 2 + body.height, dtype=pl.Int64).alias(ROW))
+    body = body.with_columns(pl.int_range(1, 1 + body.height, dtype=pl.Int64).alias(ROW))
     parts = body.iter_slices(batch_rows) if body.height else iter([body])
     return notes, (_without_zero_bytes(part, path) for part in parts)
 

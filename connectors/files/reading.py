@@ -34,6 +34,8 @@ class Reading(Iterator[Page]):
         See `read_file`.
     keys : Keys, optional
         Shared between the files of one folder, so that record keys are distinct in all of them.
+    like : Path, optional
+        The source of a corrected file: encoding, delimiter and plan are those of the source, whatever the corrections say.
 
     Attributes
     ----------
@@ -61,6 +63,7 @@ class Reading(Iterator[Page]):
         language: str = "",
         encoding: str = "",
         keys: Keys | None = None,
+        like: Path | None = None,
     ) -> None:
         if batch_rows < 1:
             raise SourceError(f"batch_rows is {batch_rows}; it must be at least 1.", platform="files")
@@ -75,14 +78,27 @@ class Reading(Iterator[Page]):
         self._keys = keys or Keys()
         constants = {"product": {"currency": currency, "language": language}, "order": {"currency": currency}}
         self._bind = partial(bind, kind=kind, layout=layout, mapping=mapping, constants=constants.get(kind, {}))
-        self._batches = self._open(encoding)
-        first = next(self._batches, None)
-        self._first = first if first is not None else Batch(pl.DataFrame(schema={ROW: pl.Int64}))
+        self._batches = self._open(encoding, like)
+        self._first = self._first_with_columns()
         self.columns = [c for c in self._first.cells.columns if not c.startswith("\0")]
         if not self.columns:
             why = f" First problem: {self._first.bad[0].error}" if self._first.bad else ""
             raise SourceError(f"{self.path} holds no row that can be read.{why}", platform="files")
-        self.plan: Plan = self._bind(self._first.cells)
+        model = (
+            self
+            if like is None
+            else Reading(
+                like,
+                layout=layout,
+                mapping=mapping,
+                kind=kind,
+                batch_rows=batch_rows,
+                currency=currency,
+                language=language,
+                encoding=encoding,
+            )
+        )
+        self.plan: Plan = self._bind(self._first.cells) if model is self else model.plan
         self._pages = self._read()
 
     def __iter__(self) -> Reading:
@@ -110,6 +126,13 @@ class Reading(Iterator[Page]):
         for batch in self._whole_groups():
             if batch.cells.width > 1:
                 yield shaped(batch.cells, self._plan_for(batch.cells), self._keys), batch.cells
+
+    def tables(self) -> Iterator[pl.DataFrame]:
+        """The cells only, with their row numbers."""
+        for batch in self._all_batches():
+            if batch.cells.width > 1:
+                self._plan_for(batch.cells)
+                yield batch.cells
 
     def _read(self) -> Iterator[Page]:
         for batch in self._whole_groups():
@@ -139,7 +162,15 @@ class Reading(Iterator[Page]):
                 cells.insert_column(0, pl.repeat("", cells.height, dtype=pl.String, eager=True).alias(name))
         return self.plan
 
-    def _open(self, declared: str) -> Iterator[Batch]:
+    def _first_with_columns(self) -> Batch:
+        bad: list[Bad] = []
+        for batch in self._batches:
+            bad += batch.bad
+            if batch.cells.width > 1:
+                return Batch(batch.cells, bad)
+        return Batch(pl.DataFrame(schema={ROW: pl.Int64}), bad)
+
+    def _open(self, declared: str, like: Path | None) -> Iterator[Batch]:
         reader = SUFFIXES[self.path.suffix.lower()]
         if reader == "parquet":
             return parquet_batches(self.path, self._batch_rows)
@@ -147,13 +178,16 @@ class Reading(Iterator[Page]):
             notes, batches = workbook_batches(self.path, self._batch_rows)
             self.notes += notes
             return batches
-        encoding = detect(self.path, declared)
+        if like is not None and SUFFIXES[like.suffix.lower()] != reader:
+            like = None
+        encoding = detect(like or self.path, declared)
         self.encoding = encoding.name
         if encoding.note:
             self.notes.append(encoding.note)
         if reader == "json":
             return json_batches(self.path, encoding)
-        self.delimited = Delimited(self.path, encoding)
+        delimiter = Delimited(like, encoding).delimiter if like is not None else ""
+        self.delimited = Delimited(self.path, encoding, delimiter=delimiter)
         self.notes += self.delimited.notes
         return _header_first(self.delimited)
 

@@ -179,7 +179,7 @@ def _maps(column: pl.Series) -> pl.Series:
 
 def _first_filled(names: list[str]) -> pl.Expr:
     """The first of the columns that is not empty, else the place in the file, as ``record_key``."""
-    key = pl.format("line {}", pl.col(ROW))
+    key = pl.format("row {}", pl.col(ROW))
     for name in reversed(names):
         key = pl.when(pl.col(name).str.strip_chars() != "").then(pl.col(name)).otherwise(key)
     return key.alias("record_key")
@@ -204,7 +204,7 @@ def _by_handle(frame: pl.DataFrame, cells: pl.DataFrame, plan: Plan) -> pl.DataF
         _lists(cells, plan.of("<variant_image>")).alias("own_images"),
     )
     frame = frame.with_columns(
-        pl.when(pl.col(_HANDLE) == "").then(pl.format("line {}", pl.col(ROW))).otherwise(pl.col(_HANDLE)).alias(_HANDLE)
+        pl.when(pl.col(_HANDLE) == "").then(pl.format("row {}", pl.col(ROW))).otherwise(pl.col(_HANDLE)).alias(_HANDLE)
     )
     options = _options(frame[_HANDLE], cells, plan)
     values = pl.element().struct.field("value")
@@ -258,7 +258,7 @@ def _by_handle(frame: pl.DataFrame, cells: pl.DataFrame, plan: Plan) -> pl.DataF
         record_key=pl.format(
             "{}/{}",
             pl.col(_HANDLE),
-            pl.when(pl.col("option") != "").then("option").otherwise(pl.format("line {}", pl.col(ROW))),
+            pl.when(pl.col("option") != "").then("option").otherwise(pl.format("row {}", pl.col(ROW))),
         ),
         parent_key=pl.col(_HANDLE),
         level=pl.lit("variant"),
