@@ -52,7 +52,7 @@ class RuleType(StrEnum):
     MARKETPLACE_RULE = "marketplace_rule"
 
 
-DETECTED = {
+DETECTED: dict[str, pl.DataType | type[pl.DataType]] = {
     "kind": pl.String,
     "record_key": pl.String,
     "parent_key": pl.String,
@@ -63,7 +63,7 @@ DETECTED = {
 }
 """What `detect` gives: one row for each rule that a record breaks. ``observed`` is the field as text, lists as JSON."""
 
-QUESTIONS = {
+QUESTIONS: dict[str, pl.DataType | type[pl.DataType]] = {
     "issue_id": pl.String,
     "connection": pl.String,
     "channel": pl.String,
@@ -81,7 +81,7 @@ QUESTIONS = {
 ``check`` and ``params`` (JSON text) are those of the rule that fired; ``observed`` is never masked here.
 """
 
-CANDIDATES = {
+CANDIDATES: dict[str, pl.DataType | type[pl.DataType]] = {
     "issue_id": pl.String,
     "value": pl.String,
     "corrector": pl.String,
@@ -90,7 +90,7 @@ CANDIDATES = {
 }
 """What a corrector answers: zero or more rows an issue. ``value`` is text (``images`` a JSON list of text), ``score`` raw in 0..1."""
 
-DECISIONS = {
+DECISIONS: dict[str, pl.DataType | type[pl.DataType]] = {
     "decision_id": pl.String,
     "issue_id": pl.String,
     "pattern_id": pl.String,
@@ -109,7 +109,7 @@ DECISIONS = {
 }
 """What a learner sees of the past: decisions that stand (not undone), oldest first. Personal values are masked."""
 
-ISSUES = {
+ISSUES: dict[str, pl.DataType | type[pl.DataType]] = {
     "issue_id": pl.String,
     "pattern_id": pl.String,
     "run_id": pl.String,

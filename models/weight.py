@@ -92,6 +92,8 @@ class WeightEstimator(BaseEstimator):
         Records with a weight below which nothing is learned.
     max_records : int
         Records that are looked at; more are sampled.
+    is_imperial : bool
+        Whether the merchant weighs in pounds and ounces, which makes slips between those and grams likely.
     seed : int
 
     Attributes
@@ -103,11 +105,18 @@ class WeightEstimator(BaseEstimator):
     """
 
     def __init__(
-        self, *, coverage: float = 0.9, min_records: int = 80, max_records: int = 15_000, seed: int = 0
+        self,
+        *,
+        coverage: float = 0.9,
+        min_records: int = 80,
+        max_records: int = 15_000,
+        is_imperial: bool = False,
+        seed: int = 0,
     ) -> None:
         self.coverage = coverage
         self.min_records = min_records
         self.max_records = max_records
+        self.is_imperial = is_imperial
         self.seed = seed
 
     def fit(
@@ -140,9 +149,18 @@ class WeightEstimator(BaseEstimator):
         picked = [categories[row] for row in rows.tolist()], [titles[row] for row in rows.tolist()]
         held = np.zeros(len(rows), dtype=bool)
         held[generator.permutation(len(rows))[: max(len(rows) // 4, 20)]] = True
-        self._learn_categories([c for c, out in zip(picked[0], held, strict=True) if not out], target[~held])
+        self._learn_categories([c for c, out in zip(picked[0], held.tolist(), strict=True) if not out], target[~held])
         self._learn_titles(picked[1])
-        features = self._features(sizes_mm[rows], *picked)
+        features = self._all_features(sizes_mm[rows], *picked)
+        # Columns that are empty or constant in the training rows say nothing, and binning them fails.
+        training = features[~held]
+        self._columns = [
+            i for i in range(features.shape[1]) if len(np.unique(training[np.isfinite(training[:, i]), i])) >= 2
+        ]
+        if not self._columns:
+            self.is_ready_ = False
+            return self
+        features = features[:, self._columns]
         tail = (1.0 - self.coverage) / 2.0
         self._models = [
             HistGradientBoostingRegressor(
@@ -185,7 +203,7 @@ class WeightEstimator(BaseEstimator):
         low, middle, high = (model.predict(self._features(sizes_mm, categories, titles)) for model in self._models)
         # Three separate regressions may cross where data is thin.
         edges = np.sort(np.column_stack([low - self.widening_, middle, high + self.widening_]), axis=1)
-        has_size = np.isfinite(sizes_mm).any(axis=1)
+        has_size: list[bool] = np.isfinite(sizes_mm).any(axis=1).tolist()
         return [
             WeightInterval(*(float(np.exp(edge)) for edge in edges[row]))
             if has_size[row] or titles[row].strip() or categories[row] in self._category_middle
@@ -221,16 +239,17 @@ class WeightEstimator(BaseEstimator):
         observed = distance(weight_g)
         if observed < 2.0:
             return []
-        fitting = [(factor, meaning, distance(weight_g * factor)) for factor, meaning in SLIPS]
-        likely = {
-            (factor, meaning): _PRIORS.get(round(max(factor, 1 / factor)), 0.1) * (1.0 + away * away) ** -2
-            for factor, meaning, away in fitting
-            if away <= 1.0
-        }
+        priors = _IMPERIAL_PRIORS if self.is_imperial else _PRIORS
+        likely = [
+            (factor, meaning, priors[round(max(factor, 1 / factor))] * _density(distance(weight_g * factor)))
+            for factor, meaning in SLIPS
+        ]
         # The observed weight itself stays in the race: an odd product is rare, not impossible.
-        total = sum(likely.values()) + 0.5 * (1.0 + observed * observed) ** -2
+        total = sum(chance for _, _, chance in likely) + _density(observed)
         found = [
-            UnitSlip(weight_g * factor, factor, meaning, chance / total) for (factor, meaning), chance in likely.items()
+            UnitSlip(weight_g * factor, factor, meaning, chance / total)
+            for factor, meaning, chance in likely
+            if distance(weight_g * factor) <= 1.5 and chance / total >= 0.1
         ]
         return sorted(found, key=lambda one: (-one.score, one.factor))
 
@@ -262,6 +281,11 @@ class WeightEstimator(BaseEstimator):
     def _features(
         self, sizes_mm: NDArray[np.float64], categories: Sequence[str], titles: Sequence[str]
     ) -> NDArray[np.float64]:
+        return self._all_features(sizes_mm, categories, titles)[:, self._columns]
+
+    def _all_features(
+        self, sizes_mm: NDArray[np.float64], categories: Sequence[str], titles: Sequence[str]
+    ) -> NDArray[np.float64]:
         positive = np.where(sizes_mm > 0, sizes_mm, np.nan)
         ordered = np.sort(np.log(positive), axis=1)
         volume = ordered.sum(axis=1, keepdims=True)
@@ -272,5 +296,11 @@ class WeightEstimator(BaseEstimator):
         return np.hstack(parts)
 
 
-_PRIORS = {1_000: 0.5, 454: 0.2, 28: 0.1, 16: 0.1, 10: 0.1}
-"""How common each slip is before looking at the product; a factor of 1000 leads by far in merchants' exports."""
+_PRIORS = {1_000: 0.6, 454: 0.1, 28: 0.05, 16: 0.05, 10: 0.1}
+_IMPERIAL_PRIORS = {1_000: 0.15, 454: 0.4, 28: 0.15, 16: 0.15, 10: 0.05}
+"""How common each slip is before looking at the product; where weights are metric a factor of 1000 leads by far."""
+
+
+def _density(distance: float) -> float:
+    """Student's t density with 4 degrees of freedom, up to a factor; 90 % of a normal lie within distance 1."""
+    return (1.0 + (1.645 * distance) ** 2 / 4.0) ** -2.5

@@ -38,7 +38,17 @@ _COMMA = frozenset(("PLN", "SEK", "NOK", "DKK", "CZK", "HUF", "RON", "BGN", "BRL
 _HOME_COUNT = 3
 """Values of the column that the custom of the currency's home outweighs; beyond, the column speaks for itself."""
 
-_SIGNS = {"$": "USD", "£": "GBP", "₹": "INR", "Rs": "INR", "Rs.": "INR", "¥": "JPY", "zł": "PLN", "Kč": "CZK", "R$": "BRL"}
+_SIGNS = {
+    "$": "USD",
+    "£": "GBP",
+    "₹": "INR",
+    "Rs": "INR",
+    "Rs.": "INR",
+    "¥": "JPY",
+    "zł": "PLN",
+    "Kč": "CZK",
+    "R$": "BRL",
+}
 
 _PAGE = 2_000
 """Prices that are looked at for the size of the usual price."""

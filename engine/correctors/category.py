@@ -1,0 +1,149 @@
+"""A missing, unknown or misspelt category, from the categories of the merchant's valid records and the channel's list."""
+
+from __future__ import annotations
+
+import polars as pl
+from rapidfuzz import fuzz, process
+
+from engine.correctors.base import Context, Corrector, column, is_blank, of_record, parameters, settled
+from engine.correctors.country import folded
+from engine.types import CANDIDATES
+from models.category import CategoryClassifier
+
+__all__ = ["CORRECTOR", "CategoryCorrector"]
+
+_SAFE = 0.8
+_LEAST_PROBABILITY = 0.05
+_NEAR = 88.0
+_LONGEST_CATEGORY = 300
+_NO_CATEGORIES = (
+    "uncategorized",
+    "uncategorised",
+    "other",
+    "misc",
+    "miscellaneous",
+    "sonstiges",
+    "divers",
+    "default",
+    "all",
+)
+
+
+class CategoryCorrector(Corrector):
+    """Near misses of known categories first; else the likeliest categories for title, brand and description.
+
+    Attributes
+    ----------
+    classifier_ : models.category.CategoryClassifier or None
+        None before `fit`.
+    known_ : dict of str to int
+        Categories of the merchant's records with their count.
+    """
+
+    name = "category"
+    handles = frozenset(("category",))
+
+    def __init__(self) -> None:
+        self.classifier_: CategoryClassifier | None = None
+        self.known_: dict[str, int] = {}
+
+    def fit(self, context: Context) -> None:
+        """Learn from the records that have a category."""
+        frame = column(context, "title", "brand", "description", "category")
+        frame = frame.with_columns(pl.col("category").str.strip_chars())
+        counts = frame.filter(pl.col("category").str.len_chars() <= _LONGEST_CATEGORY)["category"].value_counts()
+        self.known_ = {name: count for name, count in counts.sort("category").iter_rows() if not _is_none(name)}
+        valid = frame.filter(pl.col("category").is_in(list(self.known_)) & (pl.col("title") != ""))
+        classifier = CategoryClassifier(seed=context.seed)
+        texts = valid.select(_text(pl.col("title"), pl.col("brand"), pl.col("description"))).to_series()
+        self.classifier_ = classifier.fit(texts.to_list(), valid["category"].to_list())
+
+    def suggest(self, questions: pl.DataFrame, context: Context) -> pl.DataFrame:
+        """Up to three categories an issue, each with its probability as the score."""
+        mine = self.asked(questions)
+        if mine.is_empty() or self.classifier_ is None:
+            return pl.DataFrame(schema=CANDIDATES)
+        fields = (of_record(mine, name) for name in ("title", "brand", "description"))
+        asked = mine.select("issue_id", "params", pl.col("observed").fill_null(""), text=_text(*fields))
+        rows: list[tuple[str, str, str, float, str]] = []
+        unanswered: list[tuple[str, str, set[str] | None, str]] = []
+        near: dict[tuple[str, str | None], list[tuple[str, float, str]] | None] = {}
+        for issue, params, observed, text in asked.iter_rows():
+            listed = parameters(params).get("values")
+            allowed = {str(value) for value in listed} if isinstance(listed, list) else None
+            if (observed, params) not in near:
+                near[observed, params] = self._near(observed, allowed)
+            found = near[observed, params]
+            if found is None:
+                unanswered.append((issue, observed, allowed, text))
+            rows += [(issue, observed, *one) for one in found or ()]
+        rows += self._classified(unanswered)
+        schema = {
+            "issue_id": pl.String,
+            "observed": pl.String,
+            "value": pl.String,
+            "score": pl.Float64,
+            "reason": pl.String,
+        }
+        return settled(pl.DataFrame(rows, schema=schema, orient="row").with_columns(corrector=pl.lit(self.name)))
+
+    def _near(self, observed: str, allowed: set[str] | None) -> list[tuple[str, float, str]] | None:
+        """Known categories that the text means; an empty list when it is right as it is, None when the text says nothing."""
+        if _is_none(observed) or len(observed) > _LONGEST_CATEGORY:
+            return None
+        names = sorted(allowed) if allowed is not None else list(self.known_)
+        if observed.strip() in names and (allowed is not None or self.known_[observed.strip()] >= 2):
+            # A channel that refuses what the merchant uses elsewhere knows better; then the text does not help.
+            return (
+                [] if observed.strip() == observed else [(observed.strip(), 0.95, "The same category without blanks.")]
+            )
+        text = folded(observed.replace("/", ">").replace("»", ">").replace("|", ">"))
+        same = [name for name in names if folded(name) == text]
+        if same:
+            return [(same[0], 0.95, "The same category in the notation of the other records.")]
+        leaves = [name for name in names if folded(name.rpartition(" > ")[2]) == text]
+        if len(leaves) == 1:
+            return [(leaves[0], 0.85, "The only known category that ends with this name.")]
+        if leaves:
+            return [
+                (leaf, 0.6 / len(leaves), "One of several known categories that end with this name.")
+                for leaf in leaves[:3]
+            ]
+        keys = {folded(name): name for name in names if name != observed}
+        close = process.extract(text, keys.keys(), scorer=fuzz.ratio, score_cutoff=_NEAR, limit=3)
+        if close and len(text) >= 5 and (len(close) == 1 or close[0][1] - close[1][1] >= 3):
+            name, similarity, _ = close[0]
+            return [(keys[name], 0.8, f"Spelt nearly like a known category ({similarity:.0f} % alike).")]
+        return None
+
+    def _classified(
+        self, unanswered: list[tuple[str, str, set[str] | None, str]]
+    ) -> list[tuple[str, str, str, float, str]]:
+        if self.classifier_ is None or not unanswered:
+            return []
+        guessed = self.classifier_.predict([text for *_, text in unanswered], safe=_SAFE)
+        rows = []
+        for (issue, observed, allowed, text), guesses in zip(unanswered, guessed, strict=True):
+            for guess in guesses if text.strip() else ():
+                if guess.probability < _LEAST_PROBABILITY or (allowed is not None and guess.path not in allowed):
+                    continue
+                records = self.known_.get(guess.path, 0)
+                reason = (
+                    f"Title and description read like the {records} records in this category."
+                    if guess.is_leaf
+                    else "The deepest level that is safe; the levels below are too close to call."
+                )
+                rows.append((issue, observed, guess.path, guess.probability, reason))
+        return rows
+
+
+def _text(title: pl.Expr, brand: pl.Expr, description: pl.Expr) -> pl.Expr:
+    prose = description.str.slice(0, 600).str.replace_all(r"<[^<>]*>", " ").str.slice(0, 200)
+    return pl.concat_str([title.str.slice(0, 200), brand.str.slice(0, 60), prose], separator=" ").alias("text")
+
+
+def _is_none(category: str) -> bool:
+    return is_blank(category) or category.strip().casefold() in _NO_CATEGORIES
+
+
+CORRECTOR = CategoryCorrector
