@@ -18,7 +18,21 @@ import polars as pl
 
 from connectors.record import conform, empty, schema
 
-__all__ = ["Amount", "Instant", "Joined", "Measure", "at", "canonical", "frame", "plain_number", "raw_text", "text"]
+__all__ = [
+    "LENGTH",
+    "WEIGHT",
+    "Amount",
+    "Instant",
+    "Joined",
+    "Measure",
+    "Source",
+    "at",
+    "canonical",
+    "frame",
+    "plain_number",
+    "raw_text",
+    "text",
+]
 
 Payload = Mapping[str, Any]
 Source = str | Callable[[Payload], Any]

@@ -89,7 +89,7 @@ class Anchored:
 
     size: int = 100
 
-    def pages(self, ask: Callable[[int, int], list[Row]], order: Callable[[Row], int]) -> Iterator[list[Row]]:
+    def pages(self, ask: Callable[[int, int], list[Row]], order: Callable[[Row], int | None]) -> Iterator[list[Row]]:
         """Every page, without the overlapping row.
 
         Parameters
@@ -97,18 +97,21 @@ class Anchored:
         ask : callable
             ``ask(offset, size)`` gives the rows from there.
         order : callable
-            The number by which the list is sorted, ascending and unique, such as the identifier.
+            The number by which the list is sorted, ascending and unique, such as the identifier; None for a row that
+            has none, which is passed on and otherwise ignored.
         """
         offset, last = 0, None
         while True:
             rows = ask(offset, self.size)
-            if last is not None and offset and (not rows or order(rows[0]) > last):
+            numbers = [order(row) for row in rows]
+            first = next((one for one in numbers if one is not None), None)
+            if last is not None and offset and (first is None or first > last):
                 offset = max(0, offset - self.size)
                 continue
-            fresh = rows if last is None else [row for row in rows if order(row) > last]
+            fresh = [row for row, one in zip(rows, numbers, strict=True) if one is None or last is None or one > last]
             if fresh:
                 yield fresh
-                last = max(order(row) for row in fresh)
+            last = max((one for one in [last, *numbers] if one is not None), default=None)
             # A short page is no proof of the end: some hosts cut pages to a size of their own.
             if len(rows) <= 1:
                 return

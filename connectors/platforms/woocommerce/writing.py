@@ -1,0 +1,372 @@
+"""Changes sent to a WooCommerce shop.
+
+The shop answers 200 to much that it stores otherwise (seen live on 11.0.1, 2026-11-23): a price ``12,50`` becomes
+1250, a weight ``1,3 kg`` 13, letters in a GTIN vanish, a reduced price that is not below the regular one is dropped, a
+brand by name empties the brands, stock of a product that does not manage its stock is ignored. Such changes are refused
+here, before anything is sent, and what the shop says it stored is compared with what was sent.
+
+Changes go to the route of the single item. The batch route would be fewer calls, but there the shop does not check
+its fields at all. A list (images, categories, brands) replaces the whole set, so it is read, changed and sent whole.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from connectors.client import Client
+from connectors.errors import PlatformError, RefusedError
+from connectors.mapping import Amount, plain_number, text
+from connectors.platform import Connection, Platform
+from connectors.platforms.woocommerce.reading import Reader
+from connectors.remote import Change, Environment, Outcome, Outcomes, RemoteConnector, outcome_of
+
+__all__ = ["WooCommerceConnector"]
+
+Payload = Mapping[str, Any]
+
+_PRICES = frozenset({"price", "sale_price"})
+_ON_VARIATIONS = frozenset(
+    ["description", "price", "sale_price", "sku", "gtin", "quantity", "weight_g", "length_mm", "width_mm", "height_mm"]
+)
+_NEEDS_CURRENT = frozenset(
+    ["price", "sale_price", "category", "brand", "images", "quantity", "buyer_name", "ship_name"]
+)
+_COMPARED = frozenset(
+    [
+        "price",
+        "sale_price",
+        "sku",
+        "gtin",
+        "quantity",
+        "category",
+        "brand",
+        "weight_g",
+        "length_mm",
+        "width_mm",
+        "height_mm",
+    ]
+)
+"""Fields whose stored value must be what was sent; in texts the shop may tidy up HTML, images get addresses of its own."""
+
+_ADDRESS = {
+    "email": ("billing", "email"),
+    "phone": ("billing", "phone"),
+    "ship_street": ("shipping", "address_1"),
+    "ship_city": ("shipping", "city"),
+    "ship_region": ("shipping", "state"),
+    "ship_postal_code": ("shipping", "postcode"),
+    "ship_country": ("shipping", "country"),
+}
+
+
+class _InvalidError(ValueError):
+    """A change that must not be sent: code and message of its outcome."""
+
+    def __init__(self, message: str, code: str = "invalid") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class WooCommerceConnector(RemoteConnector):
+    """One shop."""
+
+    def __init__(self, platform: Platform, connection: Connection, client: Client, environment: Environment) -> None:
+        super().__init__(platform, connection, client, environment)
+        self._reader = Reader(client)
+
+    def examine(self) -> list[str]:
+        """Ask for settings, products and orders: these need the key, the address and the user's rights."""
+        found = []
+        shop = self._reader.shop
+        for route in ("products", "orders"):
+            answer = self.client.send("GET", route, params={"per_page": "1", "_fields": "id"})
+            found.append(f"{answer.headers.get('x-wp-total', 'some')} {route} can be read")
+        return [f"The shop answers; its currency is {shop.currency or 'unknown'}.", "; ".join(found) + "."]
+
+    def batches(self, kind: str, since: datetime | None) -> Iterator[list[Payload]]:
+        """See `Reader.batches`."""
+        return self._reader.batches(kind, since)
+
+    def records(self, kind: str, payload: Payload) -> Iterator[tuple[str, dict[str, Any]]]:
+        """See `Reader.records`."""
+        return self._reader.records(kind, payload)
+
+    def payloads(self, kind: str, keys: Sequence[tuple[str, str]]) -> Iterator[Payload]:
+        """See `Reader.payloads`."""
+        return self._reader.payloads(kind, keys)
+
+    def write(self, changes: Sequence[Change]) -> Iterator[Outcomes]:
+        """One request a record, or one a field where the shop refuses them together."""
+        records: dict[tuple[str, str, str], list[Change]] = {}
+        for one in changes:
+            records.setdefault((one.kind, one.record_key, one.parent_key), []).append(one)
+        for (kind, key, parent), some in records.items():
+            yield self._write_record(_route(kind, key, parent), kind, some)
+
+    def _write_record(self, route: str, kind: str, changes: Sequence[Change]) -> Outcomes:
+        if not route:
+            return {
+                one.correction_id: Outcome("missing", f"{one.record_key!r} is no key of this shop.") for one in changes
+            }
+        try:
+            current = (
+                self.client.send("GET", route).value if any(one.field in _NEEDS_CURRENT for one in changes) else {}
+            )
+        except PlatformError as error:
+            return dict.fromkeys((one.correction_id for one in changes), _outcome(error))
+        outcomes: Outcomes = {}
+        parts: list[tuple[list[Change], dict[str, Any]]] = []
+        for some in _together(changes):
+            try:
+                parts.append((some, self._body(kind, some, current, variation="/variations/" in route)))
+            except _InvalidError as error:
+                outcomes |= {one.correction_id: Outcome(error.code, str(error)) for one in some}
+        if not parts:
+            return outcomes
+        try:
+            return outcomes | self._send(route, kind, parts)
+        except RefusedError as error:
+            if len(parts) == 1:
+                return outcomes | {one.correction_id: _outcome(error) for one in parts[0][0]}
+        # The shop stores nothing of a request with one bad field: the good ones go alone.
+        for part in parts:
+            try:
+                outcomes |= self._send(route, kind, [part])
+            except PlatformError as error:
+                outcomes |= {one.correction_id: _outcome(error) for one in part[0]}
+        return outcomes
+
+    def _send(self, route: str, kind: str, parts: Sequence[tuple[list[Change], dict[str, Any]]]) -> Outcomes:
+        body: dict[str, Any] = {}
+        for _, piece in parts:
+            for name, value in piece.items():
+                body[name] = {**body[name], **value} if isinstance(value, dict) and name in body else value
+        changes = [one for some, _ in parts for one in some]
+        try:
+            # New images are downloaded during the call: sent twice, the shop would hold them twice.
+            stored = self.client.send("PUT", route, body=body, idempotent="images" not in body).value
+        except RefusedError:
+            raise
+        except PlatformError as error:
+            return dict.fromkeys((one.correction_id for one in changes), outcome_of(error))
+        return {one.correction_id: self._compare(kind, one, stored) for one in changes}
+
+    def _compare(self, kind: str, change: Change, stored: Any) -> Outcome:
+        if change.field not in _COMPARED:
+            return Outcome()
+        try:
+            row = next((row for _, row in self._rows(kind, stored)), {})
+        except ValueError:
+            return Outcome("unknown", "The shop's answer shows no record. Read it back.")
+        now = row.get(change.field, "")
+        same = now == change.value or (
+            plain_number(now) is not None and plain_number(now) == plain_number(change.value)
+        )
+        said = f"The shop answered that all is well, yet it holds {now!r} instead of {change.value!r}."
+        return (
+            Outcome()
+            if same
+            else Outcome("stored_otherwise", f"{said} A plug-in or a setting of the product may be the reason.")
+        )
+
+    def _body(self, kind: str, changes: Sequence[Change], current: Payload, *, variation: bool) -> dict[str, Any]:
+        first = changes[0]
+        if kind == "order":
+            return _order_body(first, current)
+        if variation and first.field not in _ON_VARIATIONS:
+            raise _InvalidError(
+                f"{first.field} belongs to the product, not to its variation: change it on product {first.parent_key}."
+            )
+        if first.field in _PRICES:
+            return _price_body({one.field: one.value for one in changes}, current)
+        return self._writers[first.field](first.value, current)
+
+    @property
+    def _writers(self) -> dict[str, Callable[[str, Payload], dict[str, Any]]]:
+        shop = self._reader.shop
+        return {
+            "title": lambda value, _: {"name": _filled(value, "title")},
+            "description": lambda value, _: {"description": value},
+            "sku": lambda value, _: {"sku": _untrimmed(value)},
+            "gtin": lambda value, _: {"global_unique_id": _digits(value)},
+            "quantity": _quantity_body,
+            "weight_g": lambda value, _: {"weight": _measure(value, shop.weight, "weight_g")},
+            "length_mm": lambda value, _: {"dimensions": {"length": _measure(value, shop.length, "length_mm")}},
+            "width_mm": lambda value, _: {"dimensions": {"width": _measure(value, shop.length, "width_mm")}},
+            "height_mm": lambda value, _: {"dimensions": {"height": _measure(value, shop.length, "height_mm")}},
+            "images": _images_body,
+            "category": self._category_body,
+            "brand": self._brand_body,
+        }
+
+    def _category_body(self, value: str, current: Payload) -> dict[str, Any]:
+        """The set with the category that stands for the product exchanged; the others stay."""
+        categories = current.get("categories") or []
+        shown = self._reader.shown_category(categories)
+        others = [one for one in categories if shown is None or one["id"] != shown["id"]]
+        chosen = [{"id": self._term("products/categories", value, "category")}] if value else []
+        after = self._reader.category_of(
+            {"categories": [{"id": one["id"], "name": one.get("name")} for one in others] + chosen}
+        )
+        # Without any the shop puts its default category in, which is what an empty set means to it.
+        if after != self._path("products/categories", chosen) and (others or chosen):
+            raise _InvalidError(
+                f"The product is in several categories, and {after!r} would go on standing for it. Change its categories in the shop."
+            )
+        return {"categories": [{"id": one["id"]} for one in others] + chosen}
+
+    def _brand_body(self, value: str, current: Payload) -> dict[str, Any]:
+        if "brands" not in current:
+            raise _InvalidError(
+                "This shop has no brands; they came with WooCommerce 9.6. Update the shop.", "not_writable"
+            )
+        if len(current["brands"]) > 1:
+            raise _InvalidError("The product has several brands. Change them in the shop.")
+        return {"brands": [{"id": self._term("products/brands", value, "brand")}] if value else []}
+
+    def _path(self, route: str, chosen: Sequence[Payload]) -> str:
+        return self._reader.terms(route)[chosen[0]["id"]] if chosen else ""
+
+    def _term(self, route: str, value: str, what: str) -> int:
+        """Identifier of the category or brand of that path, or of that name where only one has it."""
+        for refresh in (False, True):
+            terms = self._reader.terms(route, refresh=refresh)
+            paths = [key for key, path in terms.items() if path == value]
+            names = [key for key, path in terms.items() if path.rpartition(" > ")[2] == value]
+            if paths or len(names) == 1:
+                return (paths or names)[0]
+        problem = (
+            f"several have the name {value!r}; give the whole path" if names else f"{value!r} does not exist there"
+        )
+        raise _InvalidError(
+            f"The {what} cannot be set: {problem}. Add it in the shop (Products), or choose another.", "unknown_value"
+        )
+
+
+def _route(kind: str, key: str, parent: str) -> str:
+    """Path of the item; empty when the keys are none of this shop's (they become part of the address)."""
+    if kind == "stock":
+        parent, _, key = key.rpartition("/")
+    if not re.fullmatch(r"[0-9]{1,18}", key) or not re.fullmatch(r"[0-9]{0,18}", parent):
+        return ""
+    if kind == "order":
+        return f"orders/{key}"
+    return f"products/{parent}/variations/{key}" if parent else f"products/{key}"
+
+
+def _together(changes: Sequence[Change]) -> list[list[Change]]:
+    """Changes that make sense only together, in one list: the two prices."""
+    prices = [one for one in changes if one.field in _PRICES]
+    return ([prices] if prices else []) + [[one] for one in changes if one.field not in _PRICES]
+
+
+def _price_body(new: Mapping[str, str], current: Payload) -> dict[str, Any]:
+    for name, value in new.items():
+        number = plain_number(value)
+        if value and (number is None or number < 0):
+            raise _InvalidError(
+                f"{name} {value!r} is not a plain decimal number with a point, such as 12.50. The shop would store another "
+                "number without saying so."
+            )
+    price = new.get("price", text(current.get("regular_price")))
+    sale = new.get("sale_price", text(current.get("sale_price")))
+    price_number, sale_number = plain_number(price), plain_number(sale)
+    if sale and (price_number is None or sale_number is None or sale_number >= price_number):
+        raise _InvalidError(
+            f"The reduced price {sale!r} would not be below the regular price {price!r}; the shop would drop it without saying so. "
+            "Change both together."
+        )
+    names = {"price": "regular_price", "sale_price": "sale_price"}
+    return {names[name]: value for name, value in new.items()}
+
+
+def _quantity_body(value: str, current: Payload) -> dict[str, Any]:
+    if not re.fullmatch(r"-?\d{1,15}", value):
+        raise _InvalidError(f"quantity {value!r} is not a whole number.")
+    if current.get("manage_stock") is not True:
+        raise _InvalidError(
+            "The shop does not count the stock of this item and would ignore the quantity. Switch on 'Track stock' for it."
+        )
+    return {"stock_quantity": int(value)}
+
+
+def _images_body(value: str, current: Payload) -> dict[str, Any]:
+    try:
+        wanted = json.loads(value or "[]")
+    except ValueError:
+        wanted = None
+    if not isinstance(wanted, list) or not all(
+        isinstance(one, str) and re.match(r"https?://\S+$", one) for one in wanted
+    ):
+        raise _InvalidError("images must be a JSON list of http or https addresses.")
+    known = {text(one.get("src")): one["id"] for one in current.get("images") or []}
+    # An image that is there is named by its identifier: by address the shop would download it again.
+    return {"images": [{"id": known[one]} if known.get(one) else {"src": one} for one in dict.fromkeys(wanted)]}
+
+
+def _order_body(change: Change, current: Payload) -> dict[str, Any]:
+    if change.field in _ADDRESS:
+        part, name = _ADDRESS[change.field]
+        return {part: {name: change.value}}
+    part = "billing" if change.field == "buyer_name" else "shipping"
+    address = current.get(part) or {}
+    first, last = split_name(change.value, text(address.get("first_name")), text(address.get("last_name")))
+    return {part: {"first_name": first, "last_name": last}}
+
+
+def split_name(whole: str, first: str, last: str) -> tuple[str, str]:
+    """First and last name whose join by a blank is `whole`, cut where the present ones were cut.
+
+    Where the number of words changed, the last word is the last name, unless one of the two was empty.
+    """
+    words = whole.split(" ")
+    if not last or len(words) == 1:
+        return (whole, "") if first or not last else ("", whole)
+    if not first:
+        return "", whole
+    cut = first.count(" ") + 1
+    if len(words) != cut + last.count(" ") + 1:
+        cut = len(words) - 1
+    return " ".join(words[:cut]), " ".join(words[cut:])
+
+
+def _measure(value: str, unit: Amount, name: str) -> str:
+    if not value:
+        return ""
+    converted = unit.from_canonical(value)
+    if converted is None or converted.startswith("-"):
+        raise _InvalidError(
+            f"{name} {value!r} is not a plain number, such as 1300 or 12.5. The shop would store only its digits."
+        )
+    return converted
+
+
+def _digits(value: str) -> str:
+    if not re.fullmatch(r"[0-9-]*", value):
+        raise _InvalidError(
+            f"gtin {value!r} holds other characters than digits; the shop would drop them without saying so."
+        )
+    return value
+
+
+def _untrimmed(value: str) -> str:
+    if value != value.strip():
+        raise _InvalidError(f"sku {value!r} begins or ends with a blank; the shop would cut it off.")
+    return value
+
+
+def _filled(value: str, name: str) -> str:
+    if not value.strip():
+        raise _InvalidError(f"{name} must not be empty.")
+    return value
+
+
+def _outcome(error: PlatformError) -> Outcome:
+    gone = error.status == 404 or error.words.startswith(
+        ("woocommerce_rest_product_invalid_id", "woocommerce_rest_invalid_product_id")
+    )
+    return Outcome("missing", error.words) if gone and isinstance(error, RefusedError) else outcome_of(error)
