@@ -66,7 +66,7 @@ def decide(
             )
     with store.write() as transaction:
         ids = [row["issue_id"] for row in rows]
-        if len(close_issues(transaction, ids, Status(verdict.value), reason=note or None)) < len(ids):
+        if len(close_issues(transaction, ids, Status(verdict.value), reason=note)) < len(ids):
             raise ConfigError(
                 "Somebody else decided some of these issues at this moment; nothing was changed. Reload and try again."
             )

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 import sqlalchemy as sa
+from models.embed import Embedder
+from models.neighbours import NeighbourIndex
 
 from engine.store.database import Store
 from engine.store.decisions import decision_state, decisions_frame
 from engine.store.tables import issue_patterns, text_embeddings
-from models.embed import Embedder
-from models.neighbours import NeighbourIndex
 
 __all__ = ["Knowledge", "embed_texts", "pattern_text"]
 
@@ -116,11 +116,11 @@ def _pattern_texts(store: Store, pattern_ids: Sequence[str]) -> dict[str, str]:
 def pattern_text(signature: dict[str, str]) -> str:
     """The text that is embedded for a pattern: built from its structure, so that it holds nobody's data.
 
-    >>> pattern_text({"channel": "amazon", "kind": "product", "field": "price", "rule_id": "price-format", "shape": "9+,9+"})
-    'product price: price-format on amazon, looks like 9+,9+'
+    >>> pattern_text({"channel": "amazon", "field": "price", "rule_id": "price-format", "shape": "9+,9+"})
+    'price: price-format on amazon, looks like 9+,9+'
     """
     shape = signature.get("shape") or "nothing"
-    return f"{signature['kind']} {signature['field']}: {signature['rule_id']} on {signature['channel']}, looks like {shape}"
+    return f"{signature['field']}: {signature['rule_id']} on {signature['channel']}, looks like {shape}"
 
 
 def embed_texts(store: Store, embedder: Embedder, texts: Sequence[str]) -> np.ndarray:

@@ -97,7 +97,7 @@ def query(store: Store, lake: Lake, sql: str) -> pl.DataFrame:
     """
     with _open(store, lake) as database:
         try:
-            return pl.from_arrow(database.execute(sql).to_arrow_table())  # type: ignore[return-value]
+            return pl.from_arrow(database.sql(sql).to_arrow_table())  # type: ignore[return-value]
         except duckdb.Error as error:
             raise ConfigError(f"The query failed: {error}") from None
 

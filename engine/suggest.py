@@ -28,6 +28,7 @@ WEIGHED = CANDIDATES | {
     "error_bound": pl.Float64,
     "evidence": pl.Int64,
     "features": pl.String,
+    "pattern_decided": pl.Float64,
     "pattern_approved": pl.Float64,
 }
 """Schema of `Suggester.suggest`: candidates, the best of an issue has rank 1; ``features`` is JSON text."""
@@ -48,7 +49,7 @@ def build_questions(issues: pl.DataFrame, records: pl.DataFrame, rules: Mapping[
         orient="row",
     )
     keyed = records.select(
-        "record_key", pl.struct(names).alias("record"), *_observed_columns(issues["field"].unique().to_list())
+        "record_key", pl.struct(names).alias("record"), *_observed_columns(kind, issues["field"].unique().to_list())
     )
     joined = (
         issues.drop("observed", strict=False)
@@ -125,7 +126,7 @@ class Suggester:
         predicted = self._model.predict(seen)
         bound = pooled_error_bound(featured, certainty=self._settings.error_budget.certainty)
         weighed = featured.with_columns(
-            predicted.select("confidence", "lower", pl.col("evidence").cast(pl.Int64)),
+            *predicted.select("confidence", "lower", pl.col("evidence").cast(pl.Int64)).iter_columns(),
             bound.alias("error_bound"),
             seen.select(pl.struct(pl.all()).struct.json_encode().alias("features")).to_series(),
         )

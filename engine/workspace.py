@@ -421,7 +421,7 @@ class Workspace:
         }
         version = learn.champion(self.store)[0]
         rows = []
-        for row in weighed.drop("pattern_approved").iter_rows(named=True):
+        for row in weighed.drop("pattern_decided", "pattern_approved").iter_rows(named=True):
             kind, name = where[row["issue_id"]]
             value = (
                 self.vault.seal(row["value"], shown=mask(row["value"]))

@@ -133,14 +133,12 @@ def close_issues(
     issue_ids: Sequence[str],
     status: Status,
     *,
-    reason: str | None = None,
+    reason: str = "",
     only: Sequence[Status] = (Status.PENDING,),
 ) -> set[str]:
-    """Give issues a new status if they have one of `only`; gives those that were changed."""
+    """Close issues that have one of the statuses `only`; gives those that were changed. `reason` is shown beside the issue."""
     changed: set[str] = set()
-    values: dict[str, Any] = {"status": status, "closed_at": None if status == Status.PENDING else datetime.now(UTC)}
-    if reason is not None:
-        values["reason"] = reason[:400]
+    values = {"status": status, "closed_at": datetime.now(UTC), "reason": reason[:400]}
     for start in range(0, len(issue_ids), 500):
         part = list(issue_ids[start : start + 500])
         statement = sa.update(issues).where(issues.c.issue_id.in_(part), issues.c.status.in_(only)).values(values)
