@@ -8,9 +8,8 @@ only similarity, lengths and class of change are kept.
 from __future__ import annotations
 
 import polars as pl
-from rapidfuzz import fuzz
-
 from models.confidence import FEATURES
+from rapidfuzz import fuzz
 
 __all__ = ["CATEGORICAL", "decision_counts", "with_features"]
 
