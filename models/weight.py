@@ -203,10 +203,10 @@ class WeightEstimator(BaseEstimator):
         low, middle, high = (model.predict(self._features(sizes_mm, categories, titles)) for model in self._models)
         # Three separate regressions may cross where data is thin.
         edges = np.sort(np.column_stack([low - self.widening_, middle, high + self.widening_]), axis=1)
-        has_size: list[bool] = np.isfinite(sizes_mm).any(axis=1).tolist()
+        has_size = np.asarray(np.isfinite(sizes_mm).any(axis=1))
         return [
             WeightInterval(*(float(np.exp(edge)) for edge in edges[row]))
-            if has_size[row] or titles[row].strip() or categories[row] in self._category_middle
+            if has_size.item(row) or titles[row].strip() or categories[row] in self._category_middle
             else None
             for row in range(len(titles))
         ]

@@ -23,6 +23,7 @@ __all__ = [
     "candidates",
     "column",
     "fits",
+    "in_order",
     "is_blank",
     "of_record",
     "parameters",
@@ -171,7 +172,12 @@ def answered(
         for values in distinct.iter_rows()
         for proposal in reply(**dict(zip(keys, values, strict=True)))
     ]
-    schema = {**distinct.schema, "value": pl.String, "score": pl.Float64, "reason": pl.String}
+    schema: dict[str, pl.DataType | type[pl.DataType]] = {
+        **dict.fromkeys(names, pl.String),
+        "value": pl.String,
+        "score": pl.Float64,
+        "reason": pl.String,
+    }
     replies = pl.DataFrame(rows, schema=schema, orient="row")
     joined = keyed.join(replies, on=names, how="inner", nulls_equal=True, maintain_order="left_right")
     return settled(joined.with_columns(corrector=pl.lit(name)))
@@ -196,6 +202,12 @@ def settled(rows: pl.DataFrame) -> pl.DataFrame:
         .select(list(CANDIDATES))
         .collect()
     )
+
+
+def in_order(found: pl.DataFrame, questions: pl.DataFrame) -> pl.DataFrame:
+    """The candidates in the order of the questions; those of one issue keep theirs."""
+    places = questions.select("issue_id").with_row_index("place")
+    return found.join(places, on="issue_id", how="left").sort("place", maintain_order=True).select(list(CANDIDATES))
 
 
 def of_record(questions: pl.DataFrame, name: str) -> pl.Expr:

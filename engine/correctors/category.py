@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 from rapidfuzz import fuzz, process
 
-from engine.correctors.base import Context, Corrector, column, is_blank, of_record, parameters, settled
+from engine.correctors.base import Context, Corrector, column, in_order, is_blank, of_record, parameters, settled
 from engine.correctors.country import folded
 from engine.types import CANDIDATES
 from models.category import CategoryClassifier
@@ -85,7 +85,8 @@ class CategoryCorrector(Corrector):
             "score": pl.Float64,
             "reason": pl.String,
         }
-        return settled(pl.DataFrame(rows, schema=schema, orient="row").with_columns(corrector=pl.lit(self.name)))
+        answers = settled(pl.DataFrame(rows, schema=schema, orient="row").with_columns(corrector=pl.lit(self.name)))
+        return in_order(answers, mine)
 
     def _near(self, observed: str, allowed: set[str] | None) -> list[tuple[str, float, str]] | None:
         """Known categories that the text means; an empty list when it is right as it is, None when the text says nothing."""

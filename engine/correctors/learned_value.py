@@ -10,7 +10,7 @@ from __future__ import annotations
 import polars as pl
 
 from connectors.record import FIELDS
-from engine.correctors.base import ANY_FIELD, Context, Corrector, settled
+from engine.correctors.base import ANY_FIELD, Context, Corrector, in_order, settled
 
 __all__ = ["CORRECTOR", "LearnedValueCorrector", "wilson_lower"]
 
@@ -81,7 +81,7 @@ class LearnedValueCorrector(Corrector):
             asked = keyed.drop("key")
         empty = pl.DataFrame(schema=dict.fromkeys(("issue_id", "observed", "value", "corrector"), pl.String))
         rows = found or [empty.with_columns(score=pl.lit(0.0), reason=pl.lit(""))]
-        return settled(pl.concat(rows).filter(pl.col("score") > 0.0))
+        return in_order(settled(pl.concat(rows).filter(pl.col("score") > 0.0)), questions)
 
 
 def wilson_lower(agreed: pl.Expr, decided: pl.Expr) -> pl.Expr:

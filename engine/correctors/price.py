@@ -214,7 +214,9 @@ def _below(field: str, observed: str, price: str, places: int) -> Iterator[Propo
         written, exact = _written(slipped, places)
         if exact:
             yield Proposal(
-                written, 0.4, f"A hundredth of the sale price lies below the price {regular:f}: a lost decimal point?"
+                written,
+                0.4,
+                f"A hundredth of the sale price lies below the price {regular:f}; the decimal point may be lost.",
             )
     yield Proposal(
         "", 0.3, f"The sale price is not below the price {regular:f}; without it the regular price is shown."

@@ -11,8 +11,7 @@ import pint
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.correctors.base import Context, Corrector, Proposal, answered, column, fits, is_blank, of_record, settled
-from engine.types import CANDIDATES
+from engine.correctors.base import Context, Corrector, Proposal, column, fits, is_blank, of_record, settled
 from models.weight import BRACKETS_G, WeightEstimator, WeightInterval
 
 __all__ = ["CORRECTOR", "WeightCorrector"]
@@ -75,26 +74,19 @@ class WeightCorrector(Corrector):
     def suggest(self, questions: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Grams as text: of the written unit, else of the likeliest slip, else an estimate."""
         mine = self.asked(questions)
-        written = answered(mine, self.name, keys={"observed": pl.col("observed").fill_null("")}, reply=_converted)
-        rest = mine.join(written, on="issue_id", how="anti", maintain_order="left")
-        estimated = self._estimated(rest)
-        return pl.concat([written, estimated])
-
-    def _estimated(self, questions: pl.DataFrame) -> pl.DataFrame:
-        if questions.is_empty() or self.estimator_ is None or not self.estimator_.is_ready_:
-            return pl.DataFrame(schema=CANDIDATES)
-        asked = questions.select(
+        asked = mine.select(
             "issue_id",
             pl.col("observed").fill_null(""),
-            *(of_record(questions, n).str.strip_chars().cast(pl.Float64, strict=False).alias(n) for n in _SIZES),
-            category=of_record(questions, "category"),
-            title=of_record(questions, "title"),
+            *(of_record(mine, n).str.strip_chars().cast(pl.Float64, strict=False).alias(n) for n in _SIZES),
+            category=of_record(mine, "category"),
+            title=of_record(mine, "title"),
         )
-        intervals = self.estimator_.predict(_sizes(asked), asked["category"].to_list(), asked["title"].to_list())
+        intervals: list[WeightInterval | None] = [None] * asked.height
+        if self.estimator_ is not None and asked.height:
+            intervals = self.estimator_.predict(_sizes(asked), asked["category"].to_list(), asked["title"].to_list())
         rows = [
             (issue, observed, *proposal)
             for issue, observed, interval in zip(asked["issue_id"], asked["observed"], intervals, strict=True)
-            if interval is not None
             for proposal in self._proposals(observed, interval)
         ]
         schema = {
@@ -106,42 +98,55 @@ class WeightCorrector(Corrector):
         }
         return settled(pl.DataFrame(rows, schema=schema, orient="row").with_columns(corrector=pl.lit(self.name)))
 
-    def _proposals(self, observed: str, interval: WeightInterval) -> Iterator[Proposal]:
-        text = observed.strip()
-        weight = float(text.replace(",", ".")) if len(text) <= 20 and _PLAIN.fullmatch(text) else 0.0
+    def _proposals(self, observed: str, interval: WeightInterval | None) -> Iterator[Proposal]:
+        written = _read(observed) if fits(observed) else []
+        if interval is None or self.estimator_ is None:
+            yield from written
+            return
         usual = f"products like this weigh {_grams(interval.low)} to {_grams(interval.high)} g"
-        if weight > 0 and self.estimator_ is not None:
-            for slip in self.estimator_.slips(weight, interval):
-                yield Proposal(_grams(slip.weight_g), slip.score, f"Probably {slip.meaning}: {usual}.")
-        elif is_blank(observed) or weight == 0 and _PLAIN.fullmatch(text):
-            low, high = (int(np.searchsorted(BRACKETS_G, edge)) for edge in (interval.low, interval.high))
-            if low == high:
-                limit = f"up to {BRACKETS_G[low]:.0f} g" if low < len(BRACKETS_G) else f"above {BRACKETS_G[-1]:.0f} g"
-                yield Proposal(
-                    _grams(interval.middle), 0.7, f"An estimate: {usual}, all in one parcel bracket ({limit})."
-                )
-            else:
-                score = 0.35 if high - low == 1 else 0.2
-                yield Proposal(_grams(interval.middle), score, f"A rough estimate: {usual}, across parcel brackets.")
+        if not written:
+            text = observed.strip()
+            if is_blank(text) or (_PLAIN.fullmatch(text) and float(text.replace(",", ".")) == 0):
+                yield _estimate(interval, usual)
+            return
+        for proposal in written:
+            slips = self.estimator_.slips(float(proposal.value), interval)
+            # The notation alone would leave an implausible weight, and the next run would ask again.
+            if not slips:
+                yield proposal
+            for slip in slips:
+                reason = f"Probably {slip.meaning}: {usual}."
+                yield Proposal(_grams(slip.weight_g), slip.score * max(proposal.score, 0.5), reason)
 
 
-def _converted(observed: str) -> Iterator[Proposal]:
-    if not fits(observed):
-        return
+def _estimate(interval: WeightInterval, usual: str) -> Proposal:
+    low, high = (int(np.searchsorted(BRACKETS_G, edge)) for edge in (interval.low, interval.high))
+    if low != high:
+        score = 0.35 if high - low == 1 else 0.2
+        return Proposal(_grams(interval.middle), score, f"A rough estimate: {usual}, across parcel brackets.")
+    limit = f"up to {BRACKETS_G[low]:.0f} g" if low < len(BRACKETS_G) else f"above {BRACKETS_G[-1]:.0f} g"
+    return Proposal(_grams(interval.middle), 0.7, f"An estimate: {usual}, all in one parcel bracket ({limit}).")
+
+
+def _read(observed: str) -> list[Proposal]:
+    """Readings of the text as positive grams; a plain number is one reading, which equals the text."""
     text = observed.strip()
-    if _PLAIN.fullmatch(text):
-        if "," in text:
-            yield Proposal(text.replace(",", "."), 0.75, "A decimal comma became a decimal point.")
-        return
-    found = _WITH_UNIT.fullmatch(text)
-    factor = _factor(found[2]) if found is not None else 0.0
-    if found is None or factor <= 0.0:
-        return
-    grams = float(found[1].replace(",", ".")) * factor
-    group = re.fullmatch(r"\d{1,3}[.,]\d{3}", found[1]) is not None and factor == 1.0
-    if 0.0 < grams < 1e8:
-        score = 0.5 if group else 0.97
-        yield Proposal(_grams(grams), score, f"Converted from the unit that is written, {found[2]}.")
+    plain, with_unit = _PLAIN.fullmatch(text), _WITH_UNIT.fullmatch(text)
+    if plain is not None:
+        number, factor, note = text, 1.0, "A decimal comma became a decimal point."
+    elif with_unit is not None:
+        number, factor = with_unit[1], _factor(with_unit[2])
+        note = f"Converted from the unit that is written, {with_unit[2]}."
+    else:
+        return []
+    grams = float(number.replace(",", ".")) * factor
+    if not 0.0 < grams < 1e8:
+        return []
+    if re.fullmatch(r"[1-9]\d{0,2},\d{3}", number) and factor == 1.0:
+        grouped = f"{int(number.replace(',', ''))}"
+        return [Proposal(grouped, 0.6, "The comma groups thousands."), Proposal(_grams(grams), 0.3, note)]
+    exact = text if plain is not None and "," not in text else _grams(grams)
+    return [Proposal(exact, 0.85 if plain is not None else 0.97, note)]
 
 
 @cache
@@ -161,7 +166,7 @@ def _factor(unit: str) -> float:
 
 def _grams(weight: float) -> str:
     """Grams as plain text, whole above ten grams."""
-    return f"{weight:.0f}" if weight >= 10 else f"{weight:.2f}".rstrip("0").rstrip(".")
+    return f"{weight:.0f}" if weight >= 10 else f"{weight:.4f}".rstrip("0").rstrip(".")
 
 
 def _sizes(frame: pl.DataFrame) -> NDArray[np.float64]:
