@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import random as random_module
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
@@ -28,95 +27,14 @@ from connectors.errors import (
     UnavailableError,
 )
 from connectors.limits import Limit
+from connectors.manners import ADVICE, Answer, Manners, Patience
 from connectors.platform import Traffic
 from connectors.redaction import Secrets
 
-__all__ = ["ACTIONS", "Answer", "Client", "Manners", "Patience"]
-
-ACTIONS: Mapping[int, Action] = {
-    401: Action.REAUTHENTICATE,
-    402: Action.REAUTHENTICATE,
-    403: Action.REAUTHENTICATE,
-    407: Action.REAUTHENTICATE,
-    408: Action.RETRY,
-    425: Action.RETRY,
-    429: Action.WAIT,
-}
-"""What an answer's status means unless the platform says otherwise; other 4xx: FAIL, other 5xx: RETRY."""
+__all__ = ["Client"]
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _GARBLED_TRIES = 3
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long a run waits for a platform.
-
-    Parameters
-    ----------
-    attempts : int
-        Tries of one request, the first included.
-    first_s, longest_s : float
-        Seconds before the first repetition, doubled for each further one up to the longest; half of it is random.
-    longest_advice_s : float
-        A platform that asks for a longer pause than this ends the run; seconds.
-    budget_s : float
-        Seconds that one connector may wait in all.
-    connect_s, read_s, answer_s : float
-        Limits on connecting, on silence, and on one whole answer; seconds.
-    largest_answer : int
-        Bytes, decompressed.
-    """
-
-    attempts: int = 6
-    first_s: float = 1.0
-    longest_s: float = 60.0
-    longest_advice_s: float = 300.0
-    budget_s: float = 1800.0
-    connect_s: float = 10.0
-    read_s: float = 60.0
-    answer_s: float = 300.0
-    largest_answer: int = 64 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Manners:
-    """How one platform answers.
-
-    Parameters
-    ----------
-    platform : str
-        Its name, for messages.
-    actions : mapping of int to Action
-        Where a status means something else than in `ACTIONS`.
-    advice : mapping of Action to str
-        What a person should do; appended to the message of an error with that action.
-    request_id : sequence of str
-        Response headers that may hold the platform's identifier of the call; the first one found counts.
-    words : callable
-        Takes the platform's own message, code included, out of a decoded error body.
-    """
-
-    platform: str
-    actions: Mapping[int, Action] = field(default_factory=dict)
-    advice: Mapping[Action, str] = field(default_factory=dict)
-    request_id: Sequence[str] = ("x-request-id",)
-    words: Callable[[Any], str] = lambda body: ""
-
-    def action(self, status: int) -> Action:
-        """What that status, 300 or above, means here."""
-        default = Action.RETRY if status >= 500 else Action.FAIL
-        return self.actions.get(status, ACTIONS.get(status, default))
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A good answer: status below 300, body decoded."""
-
-    status: int
-    headers: httpx.Headers
-    value: Any
-    request_id: str = ""
 
 
 Judge = Callable[[Answer], None]
@@ -342,7 +260,7 @@ class Client:
         words = self._words(content)
         said = f" It says: {words!r}." if words else ""
         what = f"{self._who()}: {request.method} {request.url.path} was answered with status {status}.{said}"
-        advice = self._manners.advice.get(action, _ADVICE.get(action, ""))
+        advice = self._manners.advice.get(action, ADVICE.get(action, ""))
         where = self._where(response, request_id)
         if 300 <= status < 400:
             target = self._secrets.redact(response.headers.get("location", "nowhere"))
@@ -414,12 +332,6 @@ class Client:
             "request_id": request_id,
         }
 
-
-_ADVICE = {
-    Action.REAUTHENTICATE: "Check the key, its permissions and the address.",
-    Action.WAIT: "Wait, or run fewer jobs against this account at the same time.",
-    Action.RETRY: "The platform has a problem of its own; try again later.",
-}
 
 _FAILURES: dict[type[httpx.HTTPError], str] = {
     httpx.ConnectError: "no connection could be made",

@@ -5,7 +5,7 @@ Both give lists of raw rows. A row may come twice when the list moves; `connecto
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 class RelayPage:
     """One page of a GraphQL connection: its rows, and where the next one starts (empty at the end)."""
 
-    rows: list[Row]
+    rows: Sequence[Row]
     next_cursor: str = ""
 
 
@@ -60,7 +60,7 @@ class Relay:
         while True:
             page = ask(cursor, behind)
             if page.rows:
-                yield page.rows
+                yield list(page.rows)
             taken += len(page.rows)
             if not page.next_cursor:
                 return

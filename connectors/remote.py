@@ -7,7 +7,6 @@ A platform's own class says how to ask (`RemoteConnector.batches`, `RemoteConnec
 from __future__ import annotations
 
 import random as random_module
-import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,22 +17,22 @@ from typing import Any
 import httpx
 import polars as pl
 
-from connectors.client import Client, Patience
+from connectors.changes import Change, Outcome, Outcomes
+from connectors.client import Client
 from connectors.errors import (
-    ConflictError,
     CredentialError,
     PlatformError,
     ProtocolError,
     RateLimitError,
-    RefusedError,
     UnavailableError,
 )
 from connectors.limits import Limit
+from connectors.manners import Patience
 from connectors.mapping import frame, raw_text
 from connectors.platform import QUARANTINE, RESULTS, Check, Connection, Page, Platform, Traffic
 from connectors.redaction import Secrets
 
-__all__ = ["Change", "Environment", "Outcome", "Outcomes", "RemoteConnector", "credentials", "outcome_of"]
+__all__ = ["OVERLAP", "Environment", "RemoteConnector", "credentials"]
 
 OVERLAP = timedelta(minutes=5)
 """An incremental run starts so much earlier than asked: platforms store the time at which a change began and show it
@@ -56,30 +55,6 @@ class Environment:
     random: Callable[[], float] = random_module.random
     patience: Patience = field(default_factory=Patience)
     limit: Limit | None = None
-
-
-@dataclass(frozen=True)
-class Change:
-    """One row of a push: schema `connectors.platform.CHANGES`."""
-
-    correction_id: str
-    kind: str
-    record_key: str
-    parent_key: str
-    field: str
-    before: str
-    value: str
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The answer to one change. An empty `code` means accepted."""
-
-    code: str = ""
-    message: str = ""
-
-
-Outcomes = dict[str, Outcome]
 
 
 def credentials(connection: Connection, platform: Platform) -> tuple[dict[str, str], Secrets]:
@@ -236,6 +211,14 @@ class RemoteConnector(ABC):
         """Release the network connection."""
         self.client.close()
 
+    def credential_error(self, message: str) -> CredentialError:
+        """An error about the account, with the connection's name before the message."""
+        return CredentialError(
+            f"Connection {self.connection.name!r} ({self.platform.name}): {message}",
+            platform=self.platform.name,
+            connection=self.connection.name,
+        )
+
     def _page(self, kind: str, batch: Sequence[Mapping[str, Any]], seen: dict[str, str]) -> Page:
         rows: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in _KINDS[kind]}
         bad: list[tuple[str, str, str]] = []
@@ -273,21 +256,3 @@ class RemoteConnector(ABC):
         return Outcome(
             "not_writable", f"{self.platform.title} lets us change of a {change.kind}: {allowed}; not {change.field}."
         )
-
-
-def outcome_of(error: PlatformError) -> Outcome:
-    """The outcome of a request that failed for these changes alone; anything that concerns the account is raised again.
-
-    Raises
-    ------
-    CredentialError, RateLimitError, UnavailableError
-        When going on makes no sense.
-    """
-    if isinstance(error, ConflictError):
-        return Outcome("conflict", str(error))
-    if isinstance(error, RefusedError):
-        code = error.words.partition(": ")[0]
-        return Outcome(code if re.fullmatch(r"[A-Za-z0-9_]{1,80}", code) else "refused", error.words or str(error))
-    if isinstance(error, ProtocolError):
-        return Outcome("unknown", f"{error} The change may have arrived: read it back.")
-    raise error

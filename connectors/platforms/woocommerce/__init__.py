@@ -15,9 +15,10 @@ import httpx
 
 from connectors.address import site_address
 from connectors.auth import OneLeggedOAuth, QueryKeys
-from connectors.client import Client, Manners
+from connectors.client import Client
 from connectors.errors import Action, CredentialError
 from connectors.limits import TokenBucket, shared
+from connectors.manners import Manners
 from connectors.platform import Capability, Connection, Connector, CredentialField, Platform
 from connectors.platforms.woocommerce.reading import words
 from connectors.platforms.woocommerce.writing import WooCommerceConnector

@@ -11,18 +11,18 @@ its fields at all. A list (images, categories, brands) replaces the whole set, s
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from connectors.changes import Change, InvalidError, Outcome, Outcomes, image_addresses, outcome_of, split_name
 from connectors.client import Client
 from connectors.errors import PlatformError, RefusedError
 from connectors.mapping import Amount, plain_number, text
 from connectors.platform import Connection, Platform
 from connectors.platforms.woocommerce.reading import Reader
-from connectors.remote import Change, Environment, Outcome, Outcomes, RemoteConnector, outcome_of
+from connectors.remote import Environment, RemoteConnector
 
 __all__ = ["WooCommerceConnector"]
 
@@ -61,14 +61,6 @@ _ADDRESS = {
     "ship_postal_code": ("shipping", "postcode"),
     "ship_country": ("shipping", "country"),
 }
-
-
-class _InvalidError(ValueError):
-    """A change that must not be sent: code and message of its outcome."""
-
-    def __init__(self, message: str, code: str = "invalid") -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class WooCommerceConnector(RemoteConnector):
@@ -123,8 +115,8 @@ class WooCommerceConnector(RemoteConnector):
         for some in _together(changes):
             try:
                 parts.append((some, self._body(kind, some, current, variation="/variations/" in route)))
-            except _InvalidError as error:
-                outcomes |= {one.correction_id: Outcome(error.code, str(error)) for one in some}
+            except InvalidError as error:
+                outcomes |= error.outcomes(some)
         if not parts:
             return outcomes
         try:
@@ -178,7 +170,7 @@ class WooCommerceConnector(RemoteConnector):
         if kind == "order":
             return _order_body(first, current)
         if variation and first.field not in _ON_VARIATIONS:
-            raise _InvalidError(
+            raise InvalidError(
                 f"{first.field} belongs to the product, not to its variation: change it on product {first.parent_key}."
             )
         if first.field in _PRICES:
@@ -214,18 +206,18 @@ class WooCommerceConnector(RemoteConnector):
         )
         # Without any the shop puts its default category in, which is what an empty set means to it.
         if after != self._path("products/categories", chosen) and (others or chosen):
-            raise _InvalidError(
+            raise InvalidError(
                 f"The product is in several categories, and {after!r} would go on standing for it. Change its categories in the shop."
             )
         return {"categories": [{"id": one["id"]} for one in others] + chosen}
 
     def _brand_body(self, value: str, current: Payload) -> dict[str, Any]:
         if "brands" not in current:
-            raise _InvalidError(
+            raise InvalidError(
                 "This shop has no brands; they came with WooCommerce 9.6. Update the shop.", "not_writable"
             )
         if len(current["brands"]) > 1:
-            raise _InvalidError("The product has several brands. Change them in the shop.")
+            raise InvalidError("The product has several brands. Change them in the shop.")
         return {"brands": [{"id": self._term("products/brands", value, "brand")}] if value else []}
 
     def _path(self, route: str, chosen: Sequence[Payload]) -> str:
@@ -242,7 +234,7 @@ class WooCommerceConnector(RemoteConnector):
         problem = (
             f"several have the name {value!r}; give the whole path" if names else f"{value!r} does not exist there"
         )
-        raise _InvalidError(
+        raise InvalidError(
             f"The {what} cannot be set: {problem}. Add it in the shop (Products), or choose another.", "unknown_value"
         )
 
@@ -268,7 +260,7 @@ def _price_body(new: Mapping[str, str], current: Payload) -> dict[str, Any]:
     for name, value in new.items():
         number = plain_number(value)
         if value and (number is None or number < 0):
-            raise _InvalidError(
+            raise InvalidError(
                 f"{name} {value!r} is not a plain decimal number with a point, such as 12.50. The shop would store another "
                 "number without saying so."
             )
@@ -276,7 +268,7 @@ def _price_body(new: Mapping[str, str], current: Payload) -> dict[str, Any]:
     sale = new.get("sale_price", text(current.get("sale_price")))
     price_number, sale_number = plain_number(price), plain_number(sale)
     if sale and (price_number is None or sale_number is None or sale_number >= price_number):
-        raise _InvalidError(
+        raise InvalidError(
             f"The reduced price {sale!r} would not be below the regular price {price!r}; the shop would drop it without saying so. "
             "Change both together."
         )
@@ -286,26 +278,18 @@ def _price_body(new: Mapping[str, str], current: Payload) -> dict[str, Any]:
 
 def _quantity_body(value: str, current: Payload) -> dict[str, Any]:
     if not re.fullmatch(r"-?\d{1,15}", value):
-        raise _InvalidError(f"quantity {value!r} is not a whole number.")
+        raise InvalidError(f"quantity {value!r} is not a whole number.")
     if current.get("manage_stock") is not True:
-        raise _InvalidError(
+        raise InvalidError(
             "The shop does not count the stock of this item and would ignore the quantity. Switch on 'Track stock' for it."
         )
     return {"stock_quantity": int(value)}
 
 
 def _images_body(value: str, current: Payload) -> dict[str, Any]:
-    try:
-        wanted = json.loads(value or "[]")
-    except ValueError:
-        wanted = None
-    if not isinstance(wanted, list) or not all(
-        isinstance(one, str) and re.match(r"https?://\S+$", one) for one in wanted
-    ):
-        raise _InvalidError("images must be a JSON list of http or https addresses.")
     known = {text(one.get("src")): one["id"] for one in current.get("images") or []}
     # An image that is there is named by its identifier: by address the shop would download it again.
-    return {"images": [{"id": known[one]} if known.get(one) else {"src": one} for one in dict.fromkeys(wanted)]}
+    return {"images": [{"id": known[one]} if known.get(one) else {"src": one} for one in image_addresses(value)]}
 
 
 def _order_body(change: Change, current: Payload) -> dict[str, Any]:
@@ -318,28 +302,12 @@ def _order_body(change: Change, current: Payload) -> dict[str, Any]:
     return {part: {"first_name": first, "last_name": last}}
 
 
-def split_name(whole: str, first: str, last: str) -> tuple[str, str]:
-    """First and last name whose join by a blank is `whole`, cut where the present ones were cut.
-
-    Where the number of words changed, the last word is the last name, unless one of the two was empty.
-    """
-    words = whole.split(" ")
-    if not last or len(words) == 1:
-        return (whole, "") if first or not last else ("", whole)
-    if not first:
-        return "", whole
-    cut = first.count(" ") + 1
-    if len(words) != cut + last.count(" ") + 1:
-        cut = len(words) - 1
-    return " ".join(words[:cut]), " ".join(words[cut:])
-
-
 def _measure(value: str, unit: Amount, name: str) -> str:
     if not value:
         return ""
     converted = unit.from_canonical(value)
     if converted is None or converted.startswith("-"):
-        raise _InvalidError(
+        raise InvalidError(
             f"{name} {value!r} is not a plain number, such as 1300 or 12.5. The shop would store only its digits."
         )
     return converted
@@ -347,7 +315,7 @@ def _measure(value: str, unit: Amount, name: str) -> str:
 
 def _digits(value: str) -> str:
     if not re.fullmatch(r"[0-9-]*", value):
-        raise _InvalidError(
+        raise InvalidError(
             f"gtin {value!r} holds other characters than digits; the shop would drop them without saying so."
         )
     return value
@@ -355,13 +323,13 @@ def _digits(value: str) -> str:
 
 def _untrimmed(value: str) -> str:
     if value != value.strip():
-        raise _InvalidError(f"sku {value!r} begins or ends with a blank; the shop would cut it off.")
+        raise InvalidError(f"sku {value!r} begins or ends with a blank; the shop would cut it off.")
     return value
 
 
 def _filled(value: str, name: str) -> str:
     if not value.strip():
-        raise _InvalidError(f"{name} must not be empty.")
+        raise InvalidError(f"{name} must not be empty.")
     return value
 
 
