@@ -34,14 +34,37 @@ class Refusal(Exception):
 Type = str | tuple[str, ...]
 
 _STATUS = ("draft", "pending", "private", "publish", "future", "auto-draft", "trash")
-_STRINGS = (
-    "name slug description short_description sku global_unique_id regular_price sale_price external_url button_text tax_class "
-    "weight shipping_class post_password purchase_note"
-).split()
-_BOOLEANS = "featured virtual downloadable sold_individually reviews_allowed".split()
-_ARRAYS = (
-    "downloads upsell_ids cross_sell_ids categories brands tags images attributes default_attributes meta_data grouped_products"
-).split()
+_STRINGS = [
+    "name",
+    "slug",
+    "description",
+    "short_description",
+    "sku",
+    "global_unique_id",
+    "regular_price",
+    "sale_price",
+    "external_url",
+    "button_text",
+    "tax_class",
+    "weight",
+    "shipping_class",
+    "post_password",
+    "purchase_note",
+]
+_BOOLEANS = ["featured", "virtual", "downloadable", "sold_individually", "reviews_allowed"]
+_ARRAYS = [
+    "downloads",
+    "upsell_ids",
+    "cross_sell_ids",
+    "categories",
+    "brands",
+    "tags",
+    "images",
+    "attributes",
+    "default_attributes",
+    "meta_data",
+    "grouped_products",
+]
 
 PRODUCT: dict[str, Type] = {
     **dict.fromkeys(_STRINGS, "string"),
