@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from models.embed import embedder
-from models.errors import WeightsMissingError
-
 from engine import audit
 from engine.errors import ChannelmendError
+from models.embed import embedder
+from models.errors import WeightsMissingError
 
 if TYPE_CHECKING:
     from engine.workspace import Workspace

@@ -8,12 +8,12 @@ only similarity, lengths and class of change are kept.
 from __future__ import annotations
 
 import polars as pl
-from models.confidence import FEATURES
 from rapidfuzz import fuzz
 
-__all__ = ["CATEGORICAL", "decision_counts", "with_features"]
+from models.confidence import FEATURES
 
-CATEGORICAL = ("corrector", "rule_id", "field", "channel", "kind")
+__all__ = ["decision_counts", "with_features"]
+
 _COMPARED_CHARACTERS = 400
 _RECENT = 5
 """The mission's formula looks at the last five decisions of a pattern."""
@@ -68,13 +68,7 @@ def with_features(
         .join(frequencies, on=["field", "value"], how="left")
     )
     frame = frame.with_columns(_shape_of_change(frame))
-    return frame.with_columns(
-        *(
-            pl.col(name).cast(pl.Float64).fill_null(0.0)
-            for name in FEATURES
-            if name not in CATEGORICAL and name in frame.columns
-        )
-    )
+    return frame.with_columns(*(pl.col(name).cast(pl.Float64).fill_null(0.0) for name in FEATURES))
 
 
 def _pattern_history(decisions: pl.DataFrame) -> pl.DataFrame:

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 import sqlalchemy as sa
-from models.embed import Embedder
-from models.neighbours import NeighbourIndex
 
 from engine.store.database import Store
 from engine.store.decisions import decision_state, decisions_frame
 from engine.store.tables import issue_patterns, text_embeddings
+from models.embed import Embedder
+from models.neighbours import NeighbourIndex
 
 __all__ = ["Knowledge", "embed_texts", "pattern_text"]
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 import sqlalchemy as sa
-from models.confidence import FEATURES, ConfidenceModel, evaluate, reliability_figure
-from models.registry import Registry
 
 from engine import audit
 from engine.errors import ModelError
-from engine.features import CATEGORICAL
 from engine.store.database import Store
 from engine.store.decisions import decisions_frame
 from engine.store.tables import model_pointers
+from models.confidence import CATEGORICAL, FEATURES, ConfidenceModel
+from models.evaluate import evaluate, reliability_figure
+from models.registry import Registry
 
 if TYPE_CHECKING:
     from engine.workspace import Workspace
@@ -64,7 +64,7 @@ def training_frame(store: Store) -> pl.DataFrame:
         propensity), ``record_key``, ``decided_at`` and ``sequence``. An approved or modified decision labels all
         candidates of its issue, a rejected one only the candidate that was shown.
     """
-    names = [*FEATURES, *(n for n in CATEGORICAL if n not in FEATURES)]
+    names = [*FEATURES, *CATEGORICAL]
     shape = pl.Struct({name: pl.String if name in CATEGORICAL else pl.Float64 for name in names})
     asked = store.arrow(
         "SELECT c.candidate_id AS asked_id, c.issue_id, c.value, CAST(c.features AS TEXT) AS features, i.record_key "
@@ -116,7 +116,7 @@ def train(workspace: Workspace, *, by: str) -> Training:
     cut = int(rows.height * (1 - HELD_OUT_SHARE))
     earlier, later = rows.head(cut), rows.tail(rows.height - cut)
     later = later.join(earlier.select("record_key").unique(), on="record_key", how="anti")
-    challenger, seed = ConfidenceModel(seed=workspace.settings.seed), workspace.settings.seed
+    challenger, seed = workspace.new_model(), workspace.settings.seed
     scores = {
         "challenger": _predict(_fit(challenger, earlier), later),
         "champion": _predict(workspace.model, later),
@@ -129,7 +129,7 @@ def train(workspace: Workspace, *, by: str) -> Training:
         else {}
     )
     better, explanation = _is_better(metrics, len(truth), champion(workspace.store)[0] is None)
-    final = _fit(ConfidenceModel(seed=seed), rows)
+    final = _fit(workspace.new_model(), rows)
     registry = _registry(workspace)
     version, folder = registry.record(
         final,

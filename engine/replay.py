@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
-from models.risk import clopper_pearson
 
 from engine.policy import Policy, judge
 from engine.store.database import Store
 from engine.store.decisions import decisions_frame
+from models.risk import clopper_pearson
 
 __all__ = ["Replay", "replay"]
 

@@ -7,17 +7,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import polars as pl
-from models.confidence import FEATURES, ConfidenceModel
-from models.risk import pooled_error_bound
 
 from connectors.record import schema
 from engine.correctors import ANY_FIELD, Context, Corrector, correctors
 from engine.detect import Validator, observed_text
-from engine.features import CATEGORICAL, with_features
+from engine.features import with_features
 from engine.knowledge import Knowledge
 from engine.rules import Rule
 from engine.settings import Settings
 from engine.types import CANDIDATES, QUESTIONS
+from models.confidence import CATEGORICAL, FEATURES, ConfidenceModel
 
 __all__ = ["Suggester", "build_questions", "replace_field"]
 
@@ -122,12 +121,10 @@ class Suggester:
         similar = self._knowledge.similar_patterns(proposed["pattern_id"].unique(maintain_order=True).to_list())
         safe = {name: kind.safe for name, kind in correctors().items()}
         featured = with_features(proposed, decisions, similar, self._frequencies(proposed), safe)
-        seen = featured.select([*FEATURES, *(name for name in CATEGORICAL if name not in FEATURES)])
+        seen = featured.select([*FEATURES, *CATEGORICAL])
         predicted = self._model.predict(seen)
-        bound = pooled_error_bound(featured, certainty=self._settings.error_budget.certainty)
         weighed = featured.with_columns(
-            *predicted.select("confidence", "lower", pl.col("evidence").cast(pl.Int64)).iter_columns(),
-            bound.alias("error_bound"),
+            *predicted.select("confidence", "lower", "error_bound", "evidence").iter_columns(),
             seen.select(pl.struct(pl.all()).struct.json_encode().alias("features")).to_series(),
         )
         # Correctors that agree are one suggestion with more behind it; the surest of them speaks.

@@ -13,8 +13,6 @@ from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
-from models.confidence import ConfidenceModel
-from models.embed import embedder
 
 from connectors import platform as port
 from connectors.platform import Connection
@@ -39,6 +37,8 @@ from engine.store.tables import candidates, corrections, issue_patterns, issues
 from engine.suggest import replace_field
 from engine.types import Status, Verdict
 from engine.vault import Vault, mask, masked
+from models.confidence import ConfidenceModel
+from models.embed import embedder
 
 __all__ = ["Workspace"]
 
@@ -80,7 +80,7 @@ class Workspace:
         self.policy = Policy.of(self.settings)
         self.connector_options: dict[str, Any] = {}
         self._validators: dict[tuple[str, str], tuple[str, Validator]] = {}
-        self._model: tuple[int | None, ConfidenceModel] = (None, ConfidenceModel())
+        self._model: tuple[int | None, ConfidenceModel] = (None, self.new_model())
 
     def __repr__(self) -> str:
         return f"Workspace({self.store.url.render_as_string(hide_password=True)!r})"
@@ -306,8 +306,15 @@ class Workspace:
         """The champion, reloaded when another process has promoted a new one; before the first training, the priors."""
         version, folder = learn.champion(self.store)
         if version != self._model[0]:
-            self._model = (version, learn.load_model(folder) if folder else ConfidenceModel())
+            self._model = (version, learn.load_model(folder) if folder else self.new_model())
         return self._model[1]
+
+    def new_model(self) -> ConfidenceModel:
+        """A confidence model that knows nothing but the priors, as the settings want it."""
+        strength = 1 / self.settings.knowledge_management.learning_rate
+        return ConfidenceModel(
+            strength=strength, certainty=self.settings.error_budget.certainty, seed=self.settings.seed
+        )
 
     def train(self, *, by: str = "local") -> learn.Training:
         """Fit a challenger on all standing decisions and promote it if it beats the champion on later ones."""

@@ -35,9 +35,7 @@ _FOLLOW = "\u0080-\u00bf€‚ƒ„†‡ˆ‰Š‹ŒŽ“•–—˜™š›œ�
 _FOLLOW_AMBIGUOUS = "”’‘…"
 _MOJIBAKE = rf"[ÃÂÅÄ][{_FOLLOW}]|Ã[{_FOLLOW_AMBIGUOUS}]\p{{Ll}}|â(?:€|„|‚|†|ˆ|˜|™|œ|ž)|ï»¿|ï¿½|ðŸ|[ÐÑ][{_FOLLOW}][ÐÑ][{_FOLLOW}]|[\u{{80}}-\u{{9F}}]|\u{{FFFD}}"
 _ENTITY = r"&(?:[A-Za-z]{2,31}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});"
-_WHITE = (
-    r"\s{2,}|[\t\r\n\x0B\x0C\u{2028}\u{2029}]|[\x00-\x08\x0E-\x1F\x7F\u{200B}\u{2060}\u{FEFF}\u{00AD}]"
-)
+_WHITE = r"\s{2,}|[\t\r\n\x0B\x0C\u{2028}\u{2029}]|[\x00-\x08\x0E-\x1F\x7F\u{200B}\u{2060}\u{FEFF}\u{00AD}]"
 _INVISIBLE = r"[\x00-\x08\x0E-\x1F\x7F\u{200B}\u{2060}\u{FEFF}]"
 
 

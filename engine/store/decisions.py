@@ -16,7 +16,7 @@ from engine.types import DECISIONS
 
 __all__ = ["add_decisions", "decision_state", "decisions_frame", "note_automatic", "take_back"]
 
-_ISSUE_DATA = pl.Struct({name: pl.String for name in ("connection", "channel", "kind", "field", "rule_id", "observed")})
+_ISSUE_DATA = pl.Struct(dict.fromkeys(("connection", "channel", "kind", "field", "rule_id", "observed"), pl.String))
 _SUGGESTION = pl.Struct({"corrector": pl.String, "value": pl.String})
 _FINAL = pl.Struct({"value": pl.String})
 

@@ -1,0 +1,171 @@
+"""Versions of a model in MLflow: every training is a run, the alias ``champion`` names the version in use.
+
+MLflow takes seconds to import, so it is imported by the functions that need it; who only predicts reads the model's
+folder and never comes here.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from models.confidence import ConfidenceModel
+from models.errors import RegistryError
+
+__all__ = ["Registry"]
+
+os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true", GIT_PYTHON_REFRESH="quiet", MLFLOW_LOGGING_LEVEL="ERROR")
+
+_CHAMPION, _PREVIOUS = "champion", "previous"
+
+
+class Registry:
+    """The versions of one model.
+
+    Parameters
+    ----------
+    uri : str
+        MLflow tracking address: ``sqlite:///file`` or a server.
+    folder : pathlib.Path
+        Where the model files of a local store are kept; each version has a folder of its own.
+    name : str
+        Name of the registered model.
+    """
+
+    def __init__(self, uri: str, *, folder: Path, name: str = "confidence") -> None:
+        self._uri = uri
+        self._folder = folder
+        self._name = name
+
+    def record(
+        self,
+        model: ConfidenceModel,
+        *,
+        parameters: Mapping[str, object],
+        metrics: Mapping[str, float],
+        data_fingerprint: str,
+        figures: Mapping[str, Any] | None = None,
+    ) -> tuple[int, str]:
+        """Keep a fitted model as a new version; gives its number and the folder that holds it.
+
+        Parameters
+        ----------
+        figures : mapping, optional
+            File name to matplotlib figure.
+        """
+        client = self._client()
+        experiment = client.get_experiment_by_name(self._name)
+        identifier = (
+            experiment.experiment_id
+            if experiment
+            else client.create_experiment(self._name, (self._folder / "artifacts").as_uri())
+        )
+        run = client.create_run(identifier)
+        run_id = run.info.run_id
+        for key, value in parameters.items():
+            client.log_param(run_id, key, value)
+        client.set_tag(run_id, "data_fingerprint", data_fingerprint)
+        for key, number in metrics.items():
+            if math.isfinite(number):
+                client.log_metric(run_id, key, number)
+        with tempfile.TemporaryDirectory() as temporary:
+            model.save(Path(temporary) / "model")
+            client.log_artifacts(run_id, temporary)
+        for file, figure in (figures or {}).items():
+            client.log_figure(run_id, figure, file)
+        client.set_terminated(run_id)
+        made = client.create_model_version(self._name, f"{run.info.artifact_uri}/model", run_id)
+        return int(made.version), str(self.folder(int(made.version)))
+
+    def folder(self, version: int) -> Path:
+        """The local folder of a version, fetched when the store is remote.
+
+        Raises
+        ------
+        RegistryError
+            When there is no such version or its files are gone.
+        """
+        from mlflow.artifacts import download_artifacts
+        from mlflow.exceptions import MlflowException
+
+        client = self._client()
+        try:
+            source = client.get_model_version(self._name, str(version)).source
+            return Path(download_artifacts(artifact_uri=source, tracking_uri=self._uri)).resolve()
+        except (MlflowException, OSError) as error:
+            raise RegistryError(
+                f"Model version {version} cannot be read: {error}. `channelmend models` lists those there are."
+            ) from error
+
+    def champion(self) -> int | None:
+        """The version in use; None before the first promotion."""
+        return self._alias(_CHAMPION)
+
+    def promote(self, version: int) -> None:
+        """Make a version the champion; the present one becomes the one that `rollback` returns to."""
+        self.folder(version)
+        client, current = self._client(), self.champion()
+        if current == version:
+            return
+        if current is not None:
+            client.set_registered_model_alias(self._name, _PREVIOUS, str(current))
+        client.set_registered_model_alias(self._name, _CHAMPION, str(version))
+
+    def rollback(self) -> int:
+        """The version that was the champion before this one, made the champion again.
+
+        Raises
+        ------
+        RegistryError
+            When there was none.
+        """
+        previous = self._alias(_PREVIOUS)
+        if previous is None:
+            raise RegistryError("There is no earlier champion to return to.")
+        self.promote(previous)
+        return previous
+
+    def versions(self) -> pl.DataFrame:
+        """Every version, newest first: ``version, run_id, created_at, decisions``, then its measures in alphabetical order."""
+        client = self._client()
+        rows = []
+        for one in client.search_model_versions(f"name = '{self._name}'"):
+            run = client.get_run(one.run_id)
+            head = {
+                "version": int(one.version),
+                "run_id": one.run_id,
+                "created_at": one.creation_timestamp,
+                "decisions": int(run.data.params.get("decisions", 0)),
+            }
+            rows.append(head | {key: float(value) for key, value in sorted(run.data.metrics.items())})
+        schema = {"version": pl.Int64, "run_id": pl.String, "created_at": pl.Int64, "decisions": pl.Int64}
+        frame = pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame(schema=schema)
+        return frame.with_columns(pl.from_epoch("created_at", time_unit="ms").dt.replace_time_zone("UTC")).sort(
+            "version", descending=True
+        )
+
+    def _alias(self, alias: str) -> int | None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return int(self._client().get_model_version_by_alias(self._name, alias).version)
+        except MlflowException:
+            return None
+
+    def _client(self) -> Any:
+        # The store's migrations announce every step; that is no news for whoever trains a model.
+        logging.getLogger("alembic").setLevel(logging.ERROR)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        from mlflow import MlflowClient
+
+        client = MlflowClient(self._uri, self._uri)
+        if not any(one.name == self._name for one in client.search_registered_models(f"name = '{self._name}'")):
+            client.create_registered_model(self._name)
+        return client
