@@ -26,7 +26,7 @@ __all__ = [
 
 _TAG = r"</?[A-Za-z][^<>]*>|<!--|<![A-Za-z\[]|<\?"
 _ACTIVE = (
-    r"(?i)<\s*/?\s*(?:script|iframe|frame|object|embed|applet|form|input|button|meta|base)\b"
+    r"(?i)<\s*/?\s*(?:script|iframe|frame|object|embed|applet|form|input|button|meta|base)(?-u:\b)"
     r"|<[^<>]+\son[a-z]{3,}\s*=|<[^<>]+=\s*[\"']?\s*(?:javascript|vbscript)\s*:"
 )
 
@@ -164,6 +164,9 @@ def capitals(
         Shorter texts are not judged: model names are in capitals by right.
     """
     text = subject.text
+    if share == 1:
+        # The first small letter settles it; only what has none is counted.
+        text = pl.when(~text.str.contains(r"\p{Ll}")).then(text)
     upper = text.str.count_matches(r"\p{Lu}")
     lower = text.str.count_matches(r"\p{Ll}")
     long = (upper + lower >= letters) & (text.str.count_matches(r"\p{L}{2,}") >= words)
