@@ -71,7 +71,6 @@ class State(ABC):
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.lock = threading.RLock()
         self._clock = clock
-        self._latest = datetime(1970, 1, 1, tzinfo=UTC)
 
     def now(self) -> datetime:
         """The twin's time, whole seconds, UTC."""

@@ -27,7 +27,20 @@ from graphql.execution.values import get_variable_values
 from connectors.sandbox.catalogue import Catalogue
 from connectors.sandbox.server import Answer, Incoming, Twin
 from connectors.sandbox.shopify_cost import Bucket, actual_cost, requested_cost
+from connectors.sandbox.shopify_fields import (
+    FILE_SORT,
+    ITEM_SEARCH,
+    LOCATION_SEARCH,
+    LOCATION_SORT,
+    ORDER_SEARCH,
+    ORDER_SORT,
+    PRODUCT_SORT,
+    VARIANT_SORT,
+    product_search,
+    variant_search,
+)
 from connectors.sandbox.shopify_mutations import Mutations
+from connectors.sandbox.shopify_order_views import OrderViews
 from connectors.sandbox.shopify_schema import schema
 from connectors.sandbox.shopify_search import connection, matching
 from connectors.sandbox.shopify_store import Row, Store, gid, number
@@ -138,7 +151,8 @@ class ShopifyTwin(Twin):
         self._host = ""
         self._answered = 0
         self._views = Views(self.state, lambda: self._host, lambda: self.scopes)
-        self._mutations = Mutations(self.state, self._views).resolvers()
+        self._order_views = OrderViews(self.state, self._views)
+        self._mutations = Mutations(self.state, self._views, self._order_views).resolvers()
         self._queries = self._query_resolvers()
         self._warnings: list[Row] = []
 
@@ -317,34 +331,38 @@ class ShopifyTwin(Twin):
             "currentAppInstallation": lambda _: views.installation(),
             "publicApiVersions": lambda _: [{"handle": one, "displayName": one, "supported": True} for one in VERSIONS],
             "products": lambda asked: self._page(
-                list(state.products.values()), asked, _product_search(state), _PRODUCT_SORT, views.product
+                list(state.products.values()), asked, product_search(state), PRODUCT_SORT, views.product
             ),
-            "productsCount": lambda asked: self._counted(list(state.products.values()), asked, _product_search(state)),
+            "productsCount": lambda asked: self._counted(list(state.products.values()), asked, product_search(state)),
             "product": lambda asked: _one(state.products, asked["id"], "Product", views.product),
             "productByIdentifier": lambda asked: self._identified(asked["identifier"]),
             "productVariants": lambda asked: self._page(
-                list(state.variants.values()), asked, _variant_search(state), _VARIANT_SORT, views.variant
+                list(state.variants.values()), asked, variant_search(state), VARIANT_SORT, views.variant
             ),
             "productVariantsCount": lambda asked: self._counted(
-                list(state.variants.values()), asked, _variant_search(state)
+                list(state.variants.values()), asked, variant_search(state)
             ),
             "productVariant": lambda asked: _one(state.variants, asked["id"], "ProductVariant", views.variant),
             "inventoryItems": lambda asked: self._page(
-                list(state.variants.values()), asked, _ITEM_SEARCH, {"ID": lambda row: row["item"]}, views.item
+                list(state.variants.values()), asked, ITEM_SEARCH, {"ID": lambda row: row["item"]}, views.item
             ),
             "inventoryItem": lambda asked: self._item(asked["id"]),
             "inventoryLevel": lambda asked: self._level(asked["id"]),
-            "orders": lambda asked: self._page(self._orders(), asked, _ORDER_SEARCH, _ORDER_SORT, views.order),
-            "ordersCount": lambda asked: self._counted(self._orders(), asked, _ORDER_SEARCH),
-            "order": lambda asked: _one({row["id"]: row for row in self._orders()}, asked["id"], "Order", views.order),
+            "orders": lambda asked: self._page(
+                self._orders(), asked, ORDER_SEARCH, ORDER_SORT, self._order_views.order
+            ),
+            "ordersCount": lambda asked: self._counted(self._orders(), asked, ORDER_SEARCH),
+            "order": lambda asked: _one(
+                {row["id"]: row for row in self._orders()}, asked["id"], "Order", self._order_views.order
+            ),
             "locations": lambda asked: self._page(
-                list(state.locations.values()), asked, _LOCATION_SEARCH, _LOCATION_SORT, views.location
+                list(state.locations.values()), asked, LOCATION_SEARCH, LOCATION_SORT, views.location
             ),
             "location": lambda asked: _one(
                 state.locations, asked.get("id") or gid("Location", min(state.locations)), "Location", views.location
             ),
             "files": lambda asked: self._page(
-                list(state.media.values()), asked, {"id": lambda row: row["id"]}, _FILE_SORT, views.file
+                list(state.media.values()), asked, {"id": lambda row: row["id"]}, FILE_SORT, views.file
             ),
             "taxonomy": lambda _: {"categories": lambda info, **asked: self._categories(asked)},
             "node": lambda asked: self._node(asked["id"]),
@@ -445,93 +463,5 @@ def _formatted(error: GraphQLError, code: str) -> Row:
     shown["extensions"] = {"code": code, **(error.extensions or {})}
     return shown
 
-
-def _product_search(state: Store) -> dict[str, Callable[[Row], Any]]:
-    return {
-        "": lambda row: [row["title"], row["vendor"], row["productType"], *row["tags"]],
-        "id": lambda row: row["id"],
-        "created_at": lambda row: row["created"],
-        "updated_at": lambda row: row["updated"],
-        "status": lambda row: row["status"],
-        "title": lambda row: row["title"],
-        "vendor": lambda row: row["vendor"],
-        "handle": lambda row: row["handle"],
-        "product_type": lambda row: row["productType"],
-        "tag": lambda row: row["tags"],
-        "sku": lambda row: [state.variants[one]["sku"] for one in row["variants"]],
-        "barcode": lambda row: [state.variants[one]["barcode"] or "" for one in row["variants"]],
-        "category_id": lambda row: row["category"] or "",
-    }
-
-
-def _variant_search(state: Store) -> dict[str, Callable[[Row], Any]]:
-    return {
-        "": lambda row: [row["sku"], row["barcode"] or "", state.products[row["product"]]["title"]],
-        "id": lambda row: row["id"],
-        "sku": lambda row: row["sku"],
-        "barcode": lambda row: row["barcode"] or "",
-        "product_id": lambda row: row["product"],
-        "updated_at": lambda row: row["updated"],
-        "created_at": lambda row: row["created"],
-        "vendor": lambda row: state.products[row["product"]]["vendor"],
-        "product_status": lambda row: state.products[row["product"]]["status"],
-        "title": lambda row: " / ".join(row["options"].values()),
-    }
-
-
-_ITEM_SEARCH: dict[str, Callable[[Row], Any]] = {
-    "": lambda row: row["sku"],
-    "id": lambda row: row["item"],
-    "sku": lambda row: row["sku"],
-    "created_at": lambda row: row["created"],
-    "updated_at": lambda row: row["updated"],
-}
-_ORDER_SEARCH: dict[str, Callable[[Row], Any]] = {
-    "": lambda row: [f"#{row['number']}", row["email"] or ""],
-    "id": lambda row: row["id"],
-    "name": lambda row: [f"#{row['number']}", str(row["number"])],
-    "email": lambda row: row["email"] or "",
-    "created_at": lambda row: row["created"],
-    "processed_at": lambda row: row["created"],
-    "updated_at": lambda row: row["updated"],
-    "financial_status": lambda row: row["paid"],
-    "fulfillment_status": lambda row: "shipped" if row["fulfilled"] else "unshipped",
-    "status": lambda row: ["any", "cancelled" if row["cancelled"] else "closed" if row["fulfilled"] else "open"],
-}
-_LOCATION_SEARCH: dict[str, Callable[[Row], Any]] = {
-    "": lambda row: row["name"],
-    "id": lambda row: row["id"],
-    "name": lambda row: row["name"],
-    "active": lambda row: "true",
-}
-_PRODUCT_SORT: dict[str, Callable[[Row], Any]] = {
-    "ID": lambda row: row["id"],
-    "CREATED_AT": lambda row: row["created"],
-    "UPDATED_AT": lambda row: row["updated"],
-    "PUBLISHED_AT": lambda row: row["created"],
-    "TITLE": lambda row: row["title"],
-    "VENDOR": lambda row: row["vendor"],
-    "PRODUCT_TYPE": lambda row: row["productType"],
-}
-_VARIANT_SORT: dict[str, Callable[[Row], Any]] = {
-    "ID": lambda row: row["id"],
-    "SKU": lambda row: row["sku"],
-    "POSITION": lambda row: row["position"],
-    "TITLE": lambda row: " / ".join(row["options"].values()),
-    "INVENTORY_QUANTITY": lambda row: sum(row["levels"].values()),
-}
-_ORDER_SORT: dict[str, Callable[[Row], Any]] = {
-    "ID": lambda row: row["id"],
-    "CREATED_AT": lambda row: row["created"],
-    "PROCESSED_AT": lambda row: row["created"],
-    "UPDATED_AT": lambda row: row["updated"],
-    "ORDER_NUMBER": lambda row: row["number"],
-}
-_LOCATION_SORT: dict[str, Callable[[Row], Any]] = {"ID": lambda row: row["id"], "NAME": lambda row: row["name"]}
-_FILE_SORT: dict[str, Callable[[Row], Any]] = {
-    "ID": lambda row: row["id"],
-    "CREATED_AT": lambda row: row["created"],
-    "UPDATED_AT": lambda row: row["updated"],
-}
 
 TWIN = ShopifyTwin

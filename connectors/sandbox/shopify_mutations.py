@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from graphql import GraphQLError, GraphQLResolveInfo
 from graphql.execution.values import get_directive_values
 
+from connectors.sandbox.shopify_order_views import OrderViews
 from connectors.sandbox.shopify_store import Row, Store, gid, number
 from connectors.sandbox.shopify_views import Views, when
 
@@ -61,10 +62,12 @@ class Mutations:
     ----------
     store : Store
     views : Views
+    orders : OrderViews
     """
 
-    def __init__(self, store: Store, views: Views) -> None:
+    def __init__(self, store: Store, views: Views, orders: OrderViews) -> None:
         self._store = store
+        self._orders = orders
         self._views = views
         self._idempotent: dict[str, tuple[str, Row]] = {}
 
@@ -349,7 +352,7 @@ class Mutations:
                     _error(["shippingAddress", name], f"{name} is too long (maximum is {_LONGEST} characters)")
                 )
         if errors:
-            return {"order": self._views.order(row), "userErrors": errors}
+            return {"order": self._orders.order(row), "userErrors": errors}
         for name in ("email", "phone", "note", "poNumber"):
             if name in input:
                 row[name] = input[name]
@@ -359,7 +362,7 @@ class Mutations:
             row["attributes"] = input["customAttributes"] or []
         row["shippingAddress"] |= {name: address[name] for name in _ADDRESS_FIELDS if name in address}
         row["updated"] = self._store.now()
-        return {"order": self._views.order(row), "userErrors": []}
+        return {"order": self._orders.order(row), "userErrors": []}
 
     # ---- files -----------------------------------------------------------------------------------------------
 

@@ -175,7 +175,7 @@ class Store(State):
 
     def upload(self, address: str, alt: str) -> Row:
         """A file that the shop fetches and keeps under its own address; ready a moment later."""
-        media = {"id": self.next_id("MediaImage"), "url": "", "alt": alt, "status": "UPLOADED", "source": address}
+        media: Row = {"id": self.next_id("MediaImage"), "url": "", "alt": alt, "status": "UPLOADED", "source": address}
         media |= {"created": self.now(), "updated": self.now()}
         self.media[media["id"]] = media
         return media

@@ -9,12 +9,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from babel import Locale
-
 from connectors.sandbox.shopify_search import connection
 from connectors.sandbox.shopify_store import Row, Store, gid
 
-__all__ = ["Views", "when"]
+__all__ = ["Views", "count", "listed", "money", "when"]
 
 
 def when(moment: datetime | None) -> str | None:
@@ -133,16 +131,16 @@ class Views:
             "totalInventory": sum(totals),
             "tracksInventory": True,
             "options": lambda info, first=None: self._options(row)[:first],
-            "priceRangeV2": {"minVariantPrice": _money(min(prices)), "maxVariantPrice": _money(max(prices))},
+            "priceRangeV2": {"minVariantPrice": money(min(prices)), "maxVariantPrice": money(max(prices))},
             "featuredMedia": self.file(media[0]) if media else None,
             "featuredImage": self._image(ready[0]) if ready else None,
-            "mediaCount": _count(len(media)),
-            "variantsCount": _count(len(variants)),
-            "media": lambda info, **page: _listed(media, page, self.file),
-            "images": lambda info, **page: _listed(ready, page, self._image),
-            "variants": lambda info, **page: _listed(variants, page, self.variant),
+            "mediaCount": count(len(media)),
+            "variantsCount": count(len(variants)),
+            "media": lambda info, **page: listed(media, page, self.file),
+            "images": lambda info, **page: listed(ready, page, self._image),
+            "variants": lambda info, **page: listed(variants, page, self.variant),
             "metafield": None,
-            "metafields": lambda info, **page: _listed([], page, dict),
+            "metafields": lambda info, **page: listed([], page, dict),
         }
 
     def variant(self, row: Row) -> Row:
@@ -175,9 +173,9 @@ class Views:
                 for name, value in row["options"].items()
             ],
             "image": None,
-            "media": lambda info, **page: _listed([], page, self.file),
+            "media": lambda info, **page: listed([], page, self.file),
             "metafield": None,
-            "metafields": lambda info, **page: _listed([], page, dict),
+            "metafields": lambda info, **page: listed([], page, dict),
             "createdAt": when(row["created"]),
             "updatedAt": when(row["updated"]),
             "product": lambda info: self.product(product),
@@ -200,17 +198,17 @@ class Views:
             "countryCodeOfOrigin": row["origin"],
             "provinceCodeOfOrigin": None,
             "harmonizedSystemCode": row["harmonizedSystemCode"],
-            "unitCost": _money(Decimal(row["cost"])) if row["cost"] else None,
+            "unitCost": money(Decimal(row["cost"])) if row["cost"] else None,
             "measurement": {"id": gid("InventoryItemMeasurement", row["item"]), "weight": row["weight"]},
             "createdAt": when(row["created"]),
             "updatedAt": when(row["updated"]),
-            "locationsCount": _count(len(levels)),
+            "locationsCount": count(len(levels)),
             "inventoryLevel": lambda info, locationId, **_: self._level_at(row, locationId),  # noqa: N803
-            "inventoryLevels": lambda info, **page: _listed(
+            "inventoryLevels": lambda info, **page: listed(
                 levels, page, lambda one: self.level(one["variant"], one["id"])
             ),
             "variant": lambda info: self.variant(row),
-            "variants": lambda info, **page: _listed([row], page, self.variant),
+            "variants": lambda info, **page: listed([row], page, self.variant),
         }
 
     def level(self, row: Row, location: int) -> Row:
@@ -279,7 +277,7 @@ class Views:
             "createdAt": founded,
             "updatedAt": founded,
             "inventoryLevel": level,
-            "inventoryLevels": lambda info, **page: _listed(stocked(), page, lambda one: self.level(one, row["id"])),
+            "inventoryLevels": lambda info, **page: listed(stocked(), page, lambda one: self.level(one, row["id"])),
         }
 
     def file(self, row: Row) -> Row:
@@ -300,77 +298,6 @@ class Views:
             "originalSource": {"fileSize": None, "url": row["source"]},
             "createdAt": when(row["created"]),
             "updatedAt": when(row["updated"]),
-        }
-
-    def order(self, row: Row) -> Row:
-        """An order."""
-        total, shipping = Decimal(row["total"]), Decimal(row["shipping"])
-        units = sum(one["quantity"] for one in row["lines"])
-        paid = total if row["paid"] == "PAID" else Decimal(0)
-        nothing = _bag(Decimal(0))
-        address = self._address(row["shippingAddress"])
-        name = f"#{row['number']}"
-        fulfillments = [self._fulfillment(row, name, units)] if row["fulfilled"] else []
-        closed = when(row["fulfilled"])
-        return {
-            "__typename": "Order",
-            "id": gid("Order", row["id"]),
-            "legacyResourceId": str(row["id"]),
-            "name": name,
-            "number": row["number"],
-            "confirmationNumber": f"C{row['number']}",
-            "confirmed": True,
-            "email": row["email"],
-            "phone": row["phone"],
-            "note": row["note"],
-            "poNumber": row["poNumber"],
-            "tags": row["tags"],
-            "customAttributes": row["attributes"],
-            "customer": self._customer(row),
-            "customerLocale": None,
-            "shippingAddress": address,
-            "billingAddress": self._address(row["billingAddress"]),
-            "displayAddress": address,
-            "billingAddressMatchesShippingAddress": False,
-            "currencyCode": row["currency"],
-            "presentmentCurrencyCode": row["currency"],
-            "displayFinancialStatus": row["paid"],
-            "displayFulfillmentStatus": row["sent"],
-            "cancelReason": "CUSTOMER" if row["cancelled"] else None,
-            "cancelledAt": when(row["cancelled"]),
-            "closed": closed is not None,
-            "closedAt": closed,
-            "createdAt": when(row["created"]),
-            "processedAt": when(row["created"]),
-            "updatedAt": when(row["updated"]),
-            "discountCode": None,
-            "discountCodes": [],
-            "edited": False,
-            "test": False,
-            "fullyPaid": row["paid"] == "PAID",
-            "unpaid": row["paid"] != "PAID",
-            "taxesIncluded": True,
-            "requiresShipping": True,
-            "sourceName": "web",
-            "paymentGatewayNames": ["manual"],
-            "subtotalLineItemsQuantity": units,
-            "fulfillmentsCount": _count(len(fulfillments)),
-            "fulfillments": lambda info, first=None, **_: fulfillments[:first],
-            "lineItems": lambda info, **page: _listed(row["lines"], page, self._line),
-            "shippingLine": {
-                "id": gid("ShippingLine", row["id"]),
-                "code": "STANDARD",
-                "title": "Standard",
-                "source": "shopify",
-                "originalPriceSet": _bag(shipping),
-                "discountedPriceSet": _bag(shipping),
-            },
-            **dict.fromkeys(("totalPriceSet", "currentTotalPriceSet", "originalTotalPriceSet"), _bag(total)),
-            **dict.fromkeys(("subtotalPriceSet", "currentSubtotalPriceSet"), _bag(total - shipping)),
-            **dict.fromkeys(("totalDiscountsSet", "currentTotalDiscountsSet", "totalRefundedSet"), nothing),
-            **dict.fromkeys(("totalTaxSet", "currentTotalTaxSet"), nothing),
-            "totalShippingPriceSet": _bag(shipping),
-            "totalReceivedSet": _bag(paid),
         }
 
     def category(self, key: str) -> Row:
@@ -430,122 +357,21 @@ class Views:
         addresses = dict.fromkeys(("url", "src", "originalSrc"), row["url"])
         return {"id": gid("ImageSource", row["id"]), "altText": row["alt"], "width": 1600, "height": 1600, **addresses}
 
-    def _line(self, row: Row) -> Row:
-        variant = self._store.variants.get(row["variant"])
-        unit, quantity = Decimal(row["price"]), row["quantity"]
-        title = " / ".join(variant["options"].values()) if variant else ""
-        return {
-            "id": gid("LineItem", row["id"]),
-            "title": row["title"],
-            "name": row["title"] if title in ("", "Default Title") else f"{row['title']} - {title}",
-            "variantTitle": None if title in ("", "Default Title") else title,
-            "sku": row["sku"],
-            "vendor": row["vendor"],
-            "quantity": quantity,
-            "currentQuantity": quantity,
-            "refundableQuantity": quantity,
-            "unfulfilledQuantity": quantity,
-            "isGiftCard": False,
-            "requiresShipping": True,
-            "taxable": True,
-            "product": lambda info: self.product(self._store.products[variant["product"]]) if variant else None,
-            "variant": lambda info: self.variant(variant) if variant else None,
-            **dict.fromkeys(
-                ("originalUnitPriceSet", "discountedUnitPriceSet", "discountedUnitPriceAfterAllDiscountsSet"),
-                _bag(unit),
-            ),
-            **dict.fromkeys(("originalTotalSet", "discountedTotalSet"), _bag(unit * quantity)),
-            "totalDiscountSet": _bag(Decimal(0)),
-        }
 
-    def _fulfillment(self, row: Row, name: str, units: int) -> Row:
-        tracking = [{"company": "DHL", "number": f"JD{row['number']:012d}", "url": None}]
-        return {
-            "id": gid("Fulfillment", row["id"]),
-            "legacyResourceId": str(row["id"]),
-            "name": f"{name}.1",
-            "status": "SUCCESS",
-            "createdAt": when(row["fulfilled"]),
-            "updatedAt": when(row["fulfilled"]),
-            "deliveredAt": None,
-            "totalQuantity": units,
-            "trackingInfo": lambda info, first=None: tracking[:first],
-        }
-
-    def _customer(self, row: Row) -> Row:
-        who = row["customer"]
-        return {
-            "id": gid("Customer", who["id"]),
-            "legacyResourceId": str(who["id"]),
-            "firstName": who["firstName"],
-            "lastName": who["lastName"],
-            "displayName": f"{who['firstName']} {who['lastName']}",
-            "email": row["email"],
-            "phone": row["phone"],
-            "defaultEmailAddress": {"emailAddress": row["email"], "validFormat": True} if row["email"] else None,
-            "defaultPhoneNumber": {"phoneNumber": row["phone"]} if row["phone"] else None,
-            "defaultAddress": self._address(row["billingAddress"]),
-            "locale": "de",
-            "note": None,
-            "tags": [],
-            "createdAt": when(row["created"]),
-            "updatedAt": when(row["updated"]),
-        }
-
-    def _address(self, row: Row) -> Row:
-        name = " ".join(one for one in (row["firstName"], row["lastName"]) if one)
-        lines = [
-            row["address1"],
-            row["address2"],
-            f"{row['zip'] or ''} {row['city'] or ''}".strip(),
-            row["countryCode"],
-        ]
-
-        def formatted(info: Any, withName: bool = False, withCompany: bool = True) -> list[str]:  # noqa: N803
-            return [one for one in ([name] if withName else []) + lines if one]
-
-        return {
-            "__typename": "MailingAddress",
-            **{
-                key: row[key]
-                for key in (
-                    "firstName",
-                    "lastName",
-                    "address1",
-                    "address2",
-                    "city",
-                    "company",
-                    "provinceCode",
-                    "zip",
-                    "phone",
-                )
-            },
-            "id": gid("MailingAddress", row["id"]),
-            "name": name,
-            "province": row["provinceCode"],
-            "country": Locale("en").territories.get(row["countryCode"], row["countryCode"]),
-            "countryCodeV2": row["countryCode"],
-            "formatted": formatted,
-            "formattedArea": f"{row['city']}, {row['countryCode']}",
-        }
-
-
-def _listed(rows: list[Row], page: Row, view: Callable[[Row], Any]) -> Row:
+def listed(rows: list[Row], page: Row, view: Callable[[Row], Any]) -> Row:
     """A page of things that keep the order they are given in."""
     placed = [{"id": position, "row": row} for position, row in enumerate(rows, start=1)]
     return connection(placed, lambda one: one["id"], page, view=lambda one: view(one["row"]))
 
 
-def _count(size: int) -> Row:
+def count(size: int) -> Row:
+    """A number of things."""
     return {"count": size, "precision": "EXACT"}
 
 
-def _money(amount: Decimal) -> Row:
+def money(amount: Decimal) -> Row:
+    """An amount in the shop's currency."""
     return {"amount": f"{amount:.2f}", "currencyCode": "EUR"}
-
-
-def _bag(amount: Decimal) -> Row:
-    return {"shopMoney": _money(amount), "presentmentMoney": _money(amount)}
 
 
 def _plain_text(markup: str) -> str:

@@ -14,13 +14,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 from connectors.sandbox.catalogue import Catalogue
 from connectors.sandbox.server import Answer, Incoming, Twin
 from connectors.sandbox.woocommerce_auth import AuthenticationError, Gate, Key
 from connectors.sandbox.woocommerce_check import ORDER, PRODUCT, VARIATION, Refusal, check_body, check_list, moment
+from connectors.sandbox.woocommerce_list import filtered, links, ordered
 from connectors.sandbox.woocommerce_shapes import ORDER_STATUSES, Shapes, selected
 from connectors.sandbox.woocommerce_store import Row, Store
 
@@ -223,7 +224,7 @@ class WooCommerceTwin(Twin):
         check_list(call.query, "products")
         with_variations = any(call.query.get(name) for name in ("sku", "search_sku", "global_unique_id"))
         rows = [row for row in self.state.products.values() if with_variations or row["type"] != "variation"]
-        rows = _filtered(rows, call.query)
+        rows = filtered(rows, call.query)
         return self._listed(call, rows, lambda row: self._shapes.product(row, call.context))
 
     def _product(self, call: _Call) -> Answer:
@@ -283,12 +284,12 @@ class WooCommerceTwin(Twin):
             check_body(call.data, VARIATION)
             return Answer.json(201, self._shapes.variation(self.state.new_product(call.data, parent=parent), "edit"))
         check_list(call.query, "variations")
-        rows = _filtered(self.state.variations(parent), call.query)
+        rows = filtered(self.state.variations(parent), call.query)
         return self._listed(call, rows, lambda row: self._shapes.variation(row, call.context))
 
     def _all_variations(self, call: _Call) -> Answer:
         check_list(call.query, "variations")
-        rows = _filtered([row for row in self.state.products.values() if row["type"] == "variation"], call.query)
+        rows = filtered([row for row in self.state.products.values() if row["type"] == "variation"], call.query)
         return self._listed(call, rows, lambda row: self._shapes.variation(row, call.context))
 
     def _variation(self, call: _Call) -> Answer:
@@ -329,7 +330,7 @@ class WooCommerceTwin(Twin):
 
     def _orders(self, call: _Call) -> Answer:
         check_list(call.query, "orders")
-        rows = _filtered(list(self.state.orders.values()), call.query)
+        rows = filtered(list(self.state.orders.values()), call.query)
         return self._listed(call, rows, self._shapes.order, orders=True)
 
     def _order(self, call: _Call) -> Answer:
@@ -416,7 +417,7 @@ class WooCommerceTwin(Twin):
             if name in query:
                 bound = moment(query[name], self._zone, gmt)
                 rows = [row for row in rows if (row[column] > bound if after else row[column] < bound)]
-        rows = _ordered(rows, ordering or query)
+        rows = ordered(rows, ordering or query)
         size = int(query.get("per_page", 10))
         page = int(query.get("page", 1))
         start = int(query["offset"]) if query.get("offset") else (page - 1) * size
@@ -425,8 +426,8 @@ class WooCommerceTwin(Twin):
         if orders and not shown:
             total = pages = 0
         headers = {"x-wp-total": str(total), "x-wp-totalpages": str(pages)}
-        if links := _links(call, page, pages, orders):
-            headers["link"] = links
+        if found := links(call.site + call.path, call.pairs, page, pages, orders=orders):
+            headers["link"] = found
         return Answer.json(200, [shape(row) for row in shown], headers)
 
     def _index(self, path: str) -> Answer:
@@ -436,7 +437,7 @@ class WooCommerceTwin(Twin):
             return Answer.json(200, {"namespace": "wc/v3", "routes": {name: {} for name in ("/wc/v3", *routes)}}, link)
         offset = self._zone.utcoffset(self.state.now().replace(tzinfo=None))
         hours = offset.total_seconds() / 3600 if offset else 0
-        index = {
+        index: Row = {
             "name": "Channelmend demo shop",
             "url": self._site,
             "gmt_offset": hours,
@@ -496,91 +497,6 @@ def _batch(
                 shown = {"id": number, "error": error.body()}
             answer.setdefault(name, []).append(shown)
     return Answer.json(200, answer or [])
-
-
-def _filtered(rows: list[Row], query: Mapping[str, str]) -> list[Row]:
-    tests: list[Callable[[Row], bool]] = []
-    words = {name: query[name].split(",") for name in query if query[name]}
-    if "status" in words and "any" not in words["status"]:
-        tests.append(lambda row: row["status"] in words["status"])
-    else:
-        tests.append(lambda row: row["status"] != "trash")
-    if "sku" in words:
-        tests.append(lambda row: row["sku"] in words["sku"])
-    if "search_sku" in words:
-        tests.append(lambda row: query["search_sku"].lower() in row["sku"].lower())
-    if "global_unique_id" in words:
-        tests.append(lambda row: row["gtin"] in words["global_unique_id"])
-    if "search" in words:
-        tests.append(lambda row: _mentions(row, query["search"]))
-    for name, column in (("type", "type"), ("slug", "slug"), ("stock_status", "stock_status")):
-        if name in words:
-            tests.append(lambda row, name=name, column=column: row[column] in words[name])  # type: ignore[misc]
-    for name, column in (("category", "categories"), ("brand", "brands"), ("tag", "tags")):
-        if name in words:
-            tests.append(lambda row, name=name, column=column: any(str(one) in words[name] for one in row[column]))  # type: ignore[misc]
-    included, excluded = _ids(query, "include"), _ids(query, "exclude")
-    if included:
-        tests.append(lambda row: row["id"] in included)
-    if excluded:
-        tests.append(lambda row: row["id"] not in excluded)
-    if parents := _ids(query, "parent"):
-        tests.append(lambda row: row["parent"] in parents)
-    return [row for row in rows if all(test(row) for test in tests)]
-
-
-def _mentions(row: Row, text: str) -> bool:
-    if "billing" in row:
-        values = [str(row["id"]), *row["billing"].values(), *row["shipping"].values()]
-    else:
-        values = [row["name"], row["description"], row["short_description"]]
-    return any(text.lower() in value.lower() for value in values)
-
-
-def _ids(query: Mapping[str, str], name: str) -> set[int]:
-    values = [
-        one for key, text in query.items() if key == name or key.startswith(f"{name}[") for one in text.split(",")
-    ]
-    return {int(one) for one in values if one.strip().isdigit()}
-
-
-def _ordered(rows: list[Row], query: Mapping[str, str]) -> list[Row]:
-    columns: dict[str, Callable[[Row], Any]] = {
-        "id": lambda row: row["id"],
-        "date": lambda row: row["created"],
-        "modified": lambda row: row["modified"],
-        "title": lambda row: row["name"].lower(),
-        "name": lambda row: row["name"].lower(),
-        "slug": lambda row: row["slug"],
-        "price": lambda row: float(row["regular_price"] or 0),
-    }
-    column = columns.get(query.get("orderby", "date"), columns["id"])
-    return sorted(rows, key=lambda row: (column(row), row["id"]), reverse=query.get("order", "desc") == "desc")
-
-
-def _links(call: _Call, page: int, pages: int, orders: bool) -> str:
-    """The ``Link`` header of a list of several pages; empty where the list has one page."""
-    pairs = list(call.pairs)
-    if orders:
-        present = {name for name, _ in pairs}
-        pairs += [
-            pair
-            for pair in (("status[0]", "any"), ("dp", "2"), ("context", "view"))
-            if pair[0].split("[")[0] not in present
-        ]
-
-    def address(number: int) -> str:
-        replaced = [(name, str(number) if name == "page" else value) for name, value in pairs]
-        if not any(name == "page" for name, _ in pairs):
-            replaced.append(("page", str(number)))
-        return f"<{call.site}{call.path}?{urlencode(replaced)}>"
-
-    links = []
-    if page > 1:
-        links.append(f'{address(min(page - 1, pages))}; rel="prev"')
-    if page < pages:
-        links.append(f'{address(page + 1)}; rel="next"')
-    return ", ".join(links)
 
 
 TWIN = WooCommerceTwin
