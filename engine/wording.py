@@ -1,4 +1,4 @@
-"""Pure functions on one text: mend its encoding, strip markup, calm capitals, drop words, shorten it.
+"""Pure functions on one text: mend its encoding, calm capitals, drop words, shorten it.
 
 Every function gives the same text again when applied to its own result, except where said.
 """
@@ -9,7 +9,6 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
-from html.parser import HTMLParser
 
 import ftfy
 
@@ -19,13 +18,11 @@ __all__ = [
     "calmed",
     "capital_share",
     "decoded",
-    "has_markup",
     "repaired",
     "settle",
     "shortened",
     "tidied",
     "without_characters",
-    "without_markup",
     "without_repeats",
     "without_words",
 ]
@@ -46,18 +43,12 @@ SMALL_WORDS = _words(
 """Articles, prepositions and conjunctions of seven languages, lower case; they stay small and may be repeated."""
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_TAG = re.compile(r"</?[A-Za-z][^<>]*>|<!--")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _WORD = re.compile(r"[^\W_]+(?:['’.&/+-][^\W_]+)*", re.UNICODE)
 _UNITS = {u.casefold(): u for u in _words("ml cl dl mm cm km mg kg kW kWh mAh Ah Hz kHz MHz GHz GB TB MB KB Mbps dB")}
 _ACRONYMS = _words(
     "usb led lcd oled qled hdmi dvd cd tv pc ssd hdd ram rom gps nfc hd uhd fhd wifi vga dvi aa aaa diy uk us usa eu uv xl"
     " xxl xxxl xs ii iii iv vi vii viii ix bpa pvc abs dna cpu gpu ac dc ip rgb sd sdhc sdxc bmx suv"
-)
-_BLOCKS = _words("p div br li ul ol tr table h1 h2 h3 h4 h5 h6 section article blockquote hr dt dd")
-_ACTIVE = _words(
-    "script style iframe frame frameset object embed applet form input button select textarea link meta base noscript"
-    " template svg math"
 )
 
 
@@ -90,11 +81,6 @@ def decoded(text: str) -> str:
     return _ENTITY.sub(lambda found: html.unescape(found[0]), text)
 
 
-def has_markup(text: str) -> bool:
-    """Whether HTML tags or comments stand in the text."""
-    return _TAG.search(text) is not None
-
-
 def tidied(text: str, *, lines: bool = False) -> str:
     """The text without outer, double or invisible white space.
 
@@ -110,23 +96,6 @@ def tidied(text: str, *, lines: bool = False) -> str:
         return " ".join(text.split())
     rows = [" ".join(row.split()) for row in text.split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(rows)).strip()
-
-
-def without_markup(text: str, *, tags: Collection[str] | None = (), lines: bool = False) -> str:
-    """The text without HTML.
-
-    Parameters
-    ----------
-    text : str
-    tags : collection of str or None
-        Tags that stay, lower case; None keeps every tag that runs nothing. Event handlers never stay.
-    lines : bool
-        Whether the end of a paragraph becomes a line break rather than a blank.
-    """
-    reader = _Reader(tags, "\n" if lines else " ")
-    reader.feed(text)
-    reader.close()
-    return "".join(reader.parts)
 
 
 def capital_share(text: str) -> float:
@@ -213,51 +182,6 @@ def shortened(text: str, limit: int, *, keep: Collection[str] = (), size: Callab
         left.pop()
     result = _closed_up(" ".join(left))
     return result if 0 < size(result) <= limit else ""
-
-
-class _Reader(HTMLParser):
-    """Collects text and allowed tags; what stands inside a tag that runs something is dropped with it."""
-
-    def __init__(self, tags: Collection[str] | None, line_end: str) -> None:
-        super().__init__(convert_charrefs=False)
-        self.parts: list[str] = []
-        self._tags, self._line_end, self._hidden = tags, line_end, 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in ("script", "style"):
-            self._hidden += 1
-        elif self._stays(tag):
-            self.parts.append(f"<{tag}{''.join(_attribute(name, value) for name, value in attrs)}>")
-        elif tag in _BLOCKS:
-            self.parts.append(self._line_end)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("script", "style"):
-            self._hidden = max(self._hidden - 1, 0)
-        elif self._stays(tag):
-            self.parts.append(f"</{tag}>")
-        elif tag in _BLOCKS:
-            self.parts.append(self._line_end)
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.parts.append(data)
-
-    def handle_entityref(self, name: str) -> None:
-        self.handle_data(f"&{name};" if self._tags != () else html.unescape(f"&{name};"))
-
-    def handle_charref(self, name: str) -> None:
-        self.handle_data(f"&#{name};" if self._tags != () else html.unescape(f"&#{name};"))
-
-    def _stays(self, tag: str) -> bool:
-        return tag not in _ACTIVE if self._tags is None else tag in self._tags and tag not in _ACTIVE
-
-
-def _attribute(name: str, value: str | None) -> str:
-    scheme = "".join((value or "").split()).casefold()
-    if name.startswith("on") or name in ("style", "srcdoc") or scheme.startswith(("javascript:", "data:", "vbscript:")):
-        return ""
-    return f' {name}="{html.escape(value, quote=True)}"' if value is not None else f" {name}"
 
 
 def _cased(word: str, vocabulary: Mapping[str, str], *, start: bool, sentences: bool) -> str:

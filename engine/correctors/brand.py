@@ -58,16 +58,17 @@ class BrandCorrector(Corrector):
             keys={
                 "observed": pl.col("observed").fill_null(""),
                 "title": of_record(questions, "title"),
+                "check": pl.col("check").fill_null(""),
                 "params": pl.col("params").fill_null(""),
             },
             reply=self._reply,
         )
 
-    def _reply(self, observed: str, title: str, params: str) -> Iterator[Proposal]:
+    def _reply(self, observed: str, title: str, check: str, params: str) -> Iterator[Proposal]:
         gazetteer = self.gazetteer_
         if gazetteer is None or len(observed) > 200:
             return
-        listed = parameters(params).get("values")
+        listed = parameters(params).get("values") if check == "one_of" else None
         allowed = {str(value) for value in listed} if isinstance(listed, list) else None
         proposals = [p for p in self._all(gazetteer, observed, title) if allowed is None or p.value in allowed]
         if allowed and not proposals and not _is_none(observed):

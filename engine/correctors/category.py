@@ -64,16 +64,20 @@ class CategoryCorrector(Corrector):
         if mine.is_empty() or self.classifier_ is None:
             return pl.DataFrame(schema=CANDIDATES)
         fields = (of_record(mine, name) for name in ("title", "brand", "description"))
-        asked = mine.select("issue_id", "params", pl.col("observed").fill_null(""), text=_text(*fields))
+        asked = mine.select("issue_id", "check", "params", pl.col("observed").fill_null(""), text=_text(*fields))
         rows: list[tuple[str, str, str, float, str]] = []
         unanswered: list[tuple[str, str, set[str] | None, str]] = []
-        near: dict[tuple[str, str | None], list[tuple[str, float, str]] | None] = {}
-        for issue, params, observed, text in asked.iter_rows():
+        near: dict[tuple[str, str, str], list[tuple[str, float, str]] | None] = {}
+        for issue, check, params, observed, text in asked.iter_rows():
             listed = parameters(params).get("values")
-            allowed = {str(value) for value in listed} if isinstance(listed, list) else None
-            if (observed, params) not in near:
-                near[observed, params] = self._near(observed, allowed)
-            found = near[observed, params]
+            values = {str(value) for value in listed} if isinstance(listed, list) else None
+            allowed = values if check == "one_of" else None
+            key = (observed, check, params)
+            if key not in near:
+                # What a rule refuses by name is no better spelt otherwise.
+                refused = check == "none_of" or check == "required"
+                near[key] = None if refused else self._near(observed, allowed)
+            found = near[key]
             if found is None:
                 unanswered.append((issue, observed, allowed, text))
             rows += [(issue, observed, *one) for one in found or ()]

@@ -53,15 +53,19 @@ class ConditionCorrector(Corrector):
         return answered(
             self.asked(questions),
             self.name,
-            keys={"observed": pl.col("observed").fill_null(""), "params": pl.col("params").fill_null("")},
+            keys={
+                "observed": pl.col("observed").fill_null(""),
+                "check": pl.col("check").fill_null(""),
+                "params": pl.col("params").fill_null(""),
+            },
             reply=_reply,
         )
 
 
-def _reply(observed: str, params: str) -> Iterator[Proposal]:
+def _reply(observed: str, check: str, params: str) -> Iterator[Proposal]:
     if not fits(observed):
         return
-    listed = parameters(params).get("values")
+    listed = parameters(params).get("values") if check == "one_of" else None
     allowed = [str(v) for v in listed] if isinstance(listed, list) else list(_MEANINGS)
     text = _spaced(observed)
     same = [value for value in allowed if _spaced(value) == text]

@@ -1,4 +1,4 @@
-"""A missing description, composed of the record's own title and attributes in its own language."""
+"""A missing description is composed of the record's own fields in its own language; one that is too long is cut."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from engine.correctors.base import Context, Corrector, column, is_blank, parameters, settled
+from engine.correctors.base import Context, Corrector, Proposal, column, is_blank, parameters, settled
+from engine.markup import has_markup, without_markup
 from engine.types import CANDIDATES
+from engine.wording import LONGEST_TEXT, tidied
 from models.describe import LANGUAGES, describe
 
 __all__ = ["CORRECTOR", "DescriptionCorrector"]
@@ -59,7 +61,7 @@ class DescriptionCorrector(Corrector):
         mine = self.asked(questions)
         rows = []
         for question in mine.iter_rows(named=True) if "record" in mine.columns else ():
-            proposal = self._composed(question, context)
+            proposal = _cut(question) or self._composed(question, context)
             if proposal is not None:
                 rows.append((question["issue_id"], question["observed"] or "", self.name, *proposal))
         schema = {"issue_id": pl.String, "observed": pl.String, "corrector": pl.String}
@@ -69,13 +71,14 @@ class DescriptionCorrector(Corrector):
             )
         ).select(list(CANDIDATES))
 
-    def _composed(self, question: dict[str, Any], context: Context) -> tuple[str, float, str] | None:
+    def _composed(self, question: dict[str, Any], context: Context) -> Proposal | None:
         observed, record = question["observed"] or "", question["record"] or {}
         given = parameters(question["params"])
         least = given.get("minimum")
-        is_short = question["check"] == "length" and isinstance(least, int) and len(observed.strip()) < least
+        said_aloud = _plain(observed) if len(observed) < 2_000 else observed
+        is_short = question["check"] == "length" and isinstance(least, int) and len(said_aloud) < least
         title = record.get("title") or ""
-        if not (is_blank(observed) or is_short or observed.strip() == title.strip()):
+        if not (is_blank(said_aloud) or is_short or observed.strip() == title.strip()):
             return None
         language = (record.get("language") or context.language or "en").lower()[:2]
         if language not in LANGUAGES or is_blank(title):
@@ -88,12 +91,42 @@ class DescriptionCorrector(Corrector):
         if made is None or made.facts < _LEAST_FACTS:
             return None
         # A text that people wrote themselves is not thrown away for ours.
-        said = set(re.findall(r"[^\W_]{4,}", observed.casefold()))
+        said = set(re.findall(r"[^\W_]{4,}", said_aloud.casefold()))
         if len(said - set(re.findall(r"[^\W_]{4,}", made.text.casefold()))) > 2:
             return None
         used = [name for claim in made.claims for name in claim.fields]
         reason = f"Composed of {len(used)} fields of the record and nothing else: {', '.join(used[:6])}{', …' * (len(used) > 6)}."
-        return made.text, min(0.45 + 0.06 * made.facts, 0.85), reason
+        return Proposal(made.text, min(0.45 + 0.06 * made.facts, 0.85), reason)
+
+
+def _cut(question: dict[str, Any]) -> Proposal | None:
+    """The longest run of whole sentences from the start that the rule's limit allows."""
+    observed, given = question["observed"] or "", parameters(question["params"])
+    limit = given.get("maximum")
+    is_length = question["check"] == "length" and isinstance(limit, int)
+    if not is_length or not isinstance(limit, int) or len(observed) > LONGEST_TEXT:
+        return None
+    is_bytes = given.get("unit") == "bytes"
+    text = _plain(observed) if has_markup(observed) else tidied(observed, lines=True)
+    judged = text if given.get("visible") else observed
+    whole = len(judged.encode()) if is_bytes else len(judged)
+    if whole <= limit:
+        return None
+    ends = [found.end() for found in re.finditer(r"[.!?…](?=\s|$)", text)]
+    sizes = [len(text[:end].encode()) if is_bytes else end for end in ends]
+    fitting = [end for end, size in zip(ends, sizes, strict=True) if size <= limit]
+    if not fitting or fitting[-1] < 0.5 * min(len(text), limit):
+        return None
+    short = text[: fitting[-1]].strip()
+    note = " The HTML had to go with it." if has_markup(observed) else ""
+    score = 0.45 if note else 0.7
+    return Proposal(
+        short, score, f"Cut after the last whole sentence that fits: {len(short)} of {limit} allowed.{note}"
+    )
+
+
+def _plain(text: str) -> str:
+    return tidied(without_markup(text, lines=True), lines=True)
 
 
 CORRECTOR = DescriptionCorrector

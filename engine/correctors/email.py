@@ -11,6 +11,7 @@ from email_validator import EmailNotValidError, validate_email
 from rapidfuzz.distance import OSA
 
 from engine.correctors.base import Context, Corrector, Proposal, answered, column, fits
+from engine.wording import tidied
 
 __all__ = ["CORRECTOR", "EmailCorrector"]
 
@@ -127,7 +128,7 @@ _REASONS = {
 
 
 def _mended(observed: str) -> tuple[str, list[str]]:
-    text = unicodedata.normalize("NFKC", observed).strip()
+    text = tidied(unicodedata.normalize("NFKC", observed))
     bracketed = re.search(r"<([^<>]+)>", text)
     text = (bracketed[1] if bracketed else text).removeprefix("mailto:").strip(" \t\r\n.,;:'\"<>()[]")
     spelt = re.sub(r"\s*[(\[{]\s*at\s*[)\]}]\s*|\s+at\s+", "@", text, flags=re.IGNORECASE)

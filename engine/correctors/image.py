@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import polars as pl
@@ -49,7 +50,7 @@ def _reply(observed: str, check: str, params: str) -> Iterator[Proposal]:
     for address in addresses:
         mended = _mended(address)
         upgraded += mended.startswith("https:") and address.strip().lower().startswith("http:")
-        if mended and mended not in kept:
+        if mended and mended not in kept and _has_extension(mended, given):
             kept.append(mended)
     dropped = len(addresses) - len(kept)
     if isinstance(most, int) and len(kept) > most > 0:
@@ -65,6 +66,15 @@ def _reply(observed: str, check: str, params: str) -> Iterator[Proposal]:
     score = 0.7 if dropped else 0.85 if upgraded else 0.93
     text = "; ".join(parts) if parts else "the addresses were written as the standard asks"
     yield Proposal(json.dumps(kept, ensure_ascii=False), score, f"{text[0].upper()}{text[1:]}.")
+
+
+def _has_extension(address: str, given: Mapping[str, Any]) -> bool:
+    """Whether the address ends as the rule asks; one without any ending may be anything and stays."""
+    wanted = given.get("extensions")
+    name = urlsplit(address).path.rpartition("/")[2]
+    if given.get("judge") != "extension" or not isinstance(wanted, list) or "." not in name:
+        return True
+    return name.rpartition(".")[2].lower() in {str(one).lower().lstrip(".") for one in wanted}
 
 
 def _listed(observed: str) -> Sequence[str]:

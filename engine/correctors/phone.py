@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import phonenumbers
 import polars as pl
+from phonenumbers import phonenumberutil
 
 from engine.correctors.base import Context, Corrector, Proposal, answered, fits, of_record
 from engine.correctors.country import territory
@@ -38,6 +39,9 @@ class PhoneCorrector(Corrector):
                 number = _valid(observed, region)
                 if number is None:
                     continue
+                if region and _lacks_trunk_prefix(observed, region):
+                    score = min(score, 0.7 if region == ship else 0.4)
+                    reason += " It lacks the leading 0 that is usual there."
                 if number.extension:
                     score, reason = min(score, 0.6), f"{reason} The extension has no place in E.164 and is left out."
                 yield Proposal(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), score, reason)
@@ -59,6 +63,13 @@ class PhoneCorrector(Corrector):
             keys={"observed": pl.col("observed").fill_null(""), "country": of_record(questions, "ship_country")},
             reply=reply,
         )
+
+
+def _lacks_trunk_prefix(text: str, region: str) -> bool:
+    """Whether the text starts with neither "+" nor the 0 with which national numbers of the region are written."""
+    prefix = phonenumberutil.ndd_prefix_for_region(region, True)
+    first = next((c for c in text if c == "+" or c.isdecimal()), "")
+    return prefix == "0" and first not in ("+", "0")
 
 
 def _valid(text: str, region: str) -> phonenumbers.PhoneNumber | None:

@@ -107,7 +107,8 @@ def _reply(observed: str, country: str, region: str) -> Iterator[Proposal]:
             return
     for form in FORMATS[country]:
         digits = form.replace("-", "").replace(" ", "")
-        if digits.strip("9") or not bare.isdecimal() or len(bare) != len(digits) - 1:
+        split_up = " " in text and "-" not in form
+        if digits.strip("9") or not bare.isdecimal() or len(bare) != len(digits) - 1 or split_up:
             continue
         score, reason = 0.85, f"With the leading zero that number formatting drops, it has the format of {country}."
         if country == "US":

@@ -30,6 +30,7 @@ from engine.correctors.base import (
 __all__ = ["CORRECTOR", "PriceCorrector"]
 
 _FIELDS = ("price", "sale_price", "total", "unit_price")
+_PLAIN = re.compile(r"-?\d+(?:\.\d+)?")
 _NUMERAL = re.compile(r"\d(?:[\d.,'’\s]*\d)?")
 _POINT = frozenset(("USD", "GBP", "INR", "JPY", "CNY", "CAD", "AUD", "NZD", "MXN", "SGD", "HKD", "KRW", "ILS", "THB"))
 _COMMA = frozenset(("PLN", "SEK", "NOK", "DKK", "CZK", "HUF", "RON", "BGN", "BRL", "TRY", "UAH", "IDR", "VND", "ARS"))
@@ -104,6 +105,12 @@ class PriceCorrector(Corrector):
             places = _places(parameters(params), code)
             if check in ("at_most_field", "at_least_field"):
                 yield from _below(field, observed, price, places)
+            if field == "sale_price" and check == "minimum" and _PLAIN.fullmatch(observed.strip()):
+                yield Proposal(
+                    "", 0.5, "A sale price of nothing is no sale price; without it the regular price is shown."
+                )
+            if check not in ("decimal", "") and _PLAIN.fullmatch(observed.strip()):
+                # The notation is right; what is wrong is the amount, which nobody but the merchant knows.
                 return
             yield from self._read(field, observed, code, places)
 

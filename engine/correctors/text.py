@@ -12,17 +12,16 @@ from typing import Any
 import polars as pl
 
 from engine.correctors.base import Context, Corrector, Proposal, answered, column, parameters
+from engine.markup import has_markup, without_markup, without_tags
 from engine.wording import (
     LONGEST_TEXT,
     calmed,
     capital_share,
     decoded,
-    has_markup,
     repaired,
     settle,
     tidied,
     without_characters,
-    without_markup,
 )
 
 __all__ = ["CORRECTOR", "TextCorrector", "vocabulary"]
@@ -97,6 +96,8 @@ class TextCorrector(Corrector):
             text = note(text, decoded(text), "entities decoded", 0.96)
         if check == "markup":
             text = note(text, _stripped(text, given, lines), "tags removed", 0.9)
+        if check == "pattern" and isinstance(given.get("without"), str) and root in ("title", "description"):
+            text = note(text, _without_pattern(text, given["without"]), "the refused part removed", 0.75)
         if check == "forbidden_characters" and isinstance(given.get("characters"), str):
             text = note(text, without_characters(text, given["characters"]), "refused characters removed", 0.88)
         if check == "capitals" and capital_share(text) > 0.5:
@@ -133,6 +134,16 @@ def vocabulary(context: Context) -> dict[str, str]:
         .filter(pl.col("len") >= 2)
     )
     return {folded.casefold(): word for folded, word in counted.select("folded", "word").iter_rows()}
+
+
+def _without_pattern(text: str, pattern: str) -> str:
+    """The text without what matches: whole tags in HTML, else the match. Polars' patterns cannot run away."""
+    try:
+        if not has_markup(text):
+            return str(pl.Series([text]).str.replace_all(pattern, " ").item())
+        return without_tags(text, lambda tag: bool(pl.Series([tag]).str.contains(pattern).item()))
+    except pl.exceptions.PolarsError:
+        return text
 
 
 def _stripped(text: str, given: Mapping[str, Any], lines: bool) -> str:

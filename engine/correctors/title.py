@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 import polars as pl
 
 from engine.correctors.base import Context, Corrector, Proposal, answered, is_blank, of_record, parameters
+from engine.markup import has_markup
 from engine.wording import (
     LONGEST_TEXT,
     SMALL_WORDS,
-    has_markup,
     settle,
     shortened,
     tidied,
@@ -85,26 +85,26 @@ def _reply(
                 0.85,
                 f"Each word at most {most} times; the later ones are left out.",
             )
-    elif check == "length" and isinstance(given.get("maximum"), int) and not has_markup(observed):
+    elif (
+        check == "length"
+        and field != "description"
+        and isinstance(given.get("maximum"), int)
+        and not has_markup(observed)
+    ):
         size: Callable[[str], int] = (lambda t: len(t.encode())) if given.get("unit") == "bytes" else len
-        yield from _within(field, observed, given["maximum"], size, _kept_words(observed, brand, mpn))
+        yield from _within(observed, given["maximum"], size, _kept_words(observed, brand, mpn))
 
 
 def _fewer(observed: str, step: Callable[[str], str], score: float, reason: str) -> Iterator[Proposal]:
     text = settle(lambda t: tidied(step(t), lines=True), observed)
-    if text and len(text.split()) >= _LEAST_SHARE * len(observed.split()):
+    if text and len(text.split()) >= 0.3 * len(observed.split()):
         yield Proposal(text, score, reason)
 
 
-def _within(
-    field: str, observed: str, limit: int, size: Callable[[str], int], keep: frozenset[str]
-) -> Iterator[Proposal]:
+def _within(observed: str, limit: int, size: Callable[[str], int], keep: frozenset[str]) -> Iterator[Proposal]:
     if size(observed) <= limit:
         return
-    text, left_out = tidied(observed, lines=field == "description"), []
-    if field == "description":
-        yield from _whole_sentences(text, limit, size)
-        return
+    text, left_out = tidied(observed), []
     steps: tuple[tuple[str, Callable[[str], str]], ...] = (
         ("promotional words", lambda t: without_words(t, PROMOTIONAL)),
         ("repeated words", lambda t: without_repeats(t)),
@@ -121,15 +121,6 @@ def _within(
         return
     note = f"left out: {', '.join(left_out)}" if left_out else "only white space was left out"
     yield Proposal(text, 0.6 + 0.3 * share, f"{size(text)} of {limit} allowed; {note}; brand and model stay.")
-
-
-def _whole_sentences(text: str, limit: int, size: Callable[[str], int]) -> Iterator[Proposal]:
-    """The longest run of whole sentences from the start that fits."""
-    ends = [found.end() for found in re.finditer(r"[.!?…](?=\s|$)", text)]
-    fitting = [end for end in ends if size(text[:end]) <= limit]
-    if fitting and fitting[-1] >= 0.5 * min(len(text), limit):
-        short = text[: fitting[-1]].strip()
-        yield Proposal(short, 0.7, f"Cut after the last whole sentence that fits: {size(short)} of {limit} allowed.")
 
 
 def _without_trailing_parts(text: str, limit: int, size: Callable[[str], int], keep: frozenset[str]) -> str:

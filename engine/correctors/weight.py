@@ -4,39 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache, lru_cache
 
 import numpy as np
-import pint
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.correctors.base import Context, Corrector, Proposal, column, fits, is_blank, of_record, settled
-from models.weight import BRACKETS_G, WeightEstimator, WeightInterval
+from engine.correctors.base import Context, Corrector, Proposal, column, fits, is_blank, of_record, parameters, settled
+from engine.measures import readings, written
+from models.weight import BRACKETS_G, UnitSlip, WeightEstimator, WeightInterval
 
 __all__ = ["CORRECTOR", "WeightCorrector"]
 
 _SIZES = ("length_mm", "width_mm", "height_mm")
-_WITH_UNIT = re.compile(r"(\d{1,7}(?:[.,]\d{1,6})?)\s*([a-zA-Zµ]{1,12})\.?")
-_PLAIN = re.compile(r"\d{1,9}(?:[.,]\d{1,6})?")
-_UNITS = {
-    "kgs": "kilogram",
-    "kilo": "kilogram",
-    "kilos": "kilogram",
-    "gr": "gram",
-    "gramm": "gram",
-    "gramme": "gram",
-    "grammes": "gram",
-    "gramos": "gram",
-    "grammi": "gram",
-    "lbs": "pound",
-    "ozs": "ounce",
-    "pfund": "",
-    "g": "gram",
-    "t": "metric_ton",
-}
-"""Units as people write them beside what pint knows; a Pfund is half a kilogram or a pound, so it stays open."""
-
 _IMPERIAL_COUNTRIES = ("US", "LR", "MM")
 
 
@@ -76,6 +55,8 @@ class WeightCorrector(Corrector):
         mine = self.asked(questions)
         asked = mine.select(
             "issue_id",
+            "check",
+            "params",
             pl.col("observed").fill_null(""),
             *(of_record(mine, n).str.strip_chars().cast(pl.Float64, strict=False).alias(n) for n in _SIZES),
             category=of_record(mine, "category"),
@@ -86,8 +67,10 @@ class WeightCorrector(Corrector):
             intervals = self.estimator_.predict(_sizes(asked), asked["category"].to_list(), asked["title"].to_list())
         rows = [
             (issue, observed, *proposal)
-            for issue, observed, interval in zip(asked["issue_id"], asked["observed"], intervals, strict=True)
-            for proposal in self._proposals(observed, interval)
+            for issue, observed, check, params, interval in zip(
+                asked["issue_id"], asked["observed"], asked["check"], asked["params"], intervals, strict=True
+            )
+            for proposal in self._proposals(observed, _limit(check, params), interval)
         ]
         schema = {
             "issue_id": pl.String,
@@ -98,75 +81,55 @@ class WeightCorrector(Corrector):
         }
         return settled(pl.DataFrame(rows, schema=schema, orient="row").with_columns(corrector=pl.lit(self.name)))
 
-    def _proposals(self, observed: str, interval: WeightInterval | None) -> Iterator[Proposal]:
-        written = _read(observed) if fits(observed) else []
-        if interval is None or self.estimator_ is None:
-            yield from written
+    def _proposals(self, observed: str, limit: float | None, interval: WeightInterval | None) -> Iterator[Proposal]:
+        known = readings(observed, "gram") if fits(observed) else []
+        if not known:
+            if interval is not None and (is_blank(observed) or _is_zero(observed)):
+                yield _estimate(interval)
             return
-        usual = f"products like this weigh {_grams(interval.low)} to {_grams(interval.high)} g"
-        if not written:
-            text = observed.strip()
-            if is_blank(text) or (_PLAIN.fullmatch(text) and float(text.replace(",", ".")) == 0):
-                yield _estimate(interval, usual)
-            return
-        for proposal in written:
-            slips = self.estimator_.slips(float(proposal.value), interval)
+        for reading in known:
+            slips = self.estimator_.slips(reading.amount, interval) if self.estimator_ and interval else []
+            if interval is None:
+                slips = _blind_slips(reading.amount, limit)
             # The notation alone would leave an implausible weight, and the next run would ask again.
             if not slips:
-                yield proposal
+                yield Proposal(reading.text, reading.score, reading.reason)
             for slip in slips:
-                reason = f"Probably {slip.meaning}: {usual}."
-                yield Proposal(_grams(slip.weight_g), slip.score * max(proposal.score, 0.5), reason)
+                usual = f": products like this weigh {_span(interval)}" if interval is not None else ""
+                reason = f"Probably {slip.meaning}{usual}."
+                yield Proposal(written(slip.weight_g), slip.score * max(reading.score, 0.5), reason)
 
 
-def _estimate(interval: WeightInterval, usual: str) -> Proposal:
+def _blind_slips(weight_g: float, limit: float | None) -> list[UnitSlip]:
+    """Slips that show without knowing the product: parcels weigh no less than a gram, and no more than the channel takes."""
+    if 0.01 <= weight_g < 1.0:
+        return [UnitSlip(weight_g * 1_000, 1_000.0, "kilograms written as grams", 0.7)]
+    if limit is not None and limit < weight_g <= limit * 1_000 and weight_g / 1_000 >= 1.0:
+        return [UnitSlip(weight_g / 1_000, 0.001, "grams multiplied by 1000 twice", 0.5)]
+    return []
+
+
+def _estimate(interval: WeightInterval) -> Proposal:
     low, high = (int(np.searchsorted(BRACKETS_G, edge)) for edge in (interval.low, interval.high))
+    middle, usual = written(interval.middle), f"products like this weigh {_span(interval)}"
     if low != high:
         score = 0.35 if high - low == 1 else 0.2
-        return Proposal(_grams(interval.middle), score, f"A rough estimate: {usual}, across parcel brackets.")
+        return Proposal(middle, score, f"A rough estimate: {usual}, across parcel brackets.")
     limit = f"up to {BRACKETS_G[low]:.0f} g" if low < len(BRACKETS_G) else f"above {BRACKETS_G[-1]:.0f} g"
-    return Proposal(_grams(interval.middle), 0.7, f"An estimate: {usual}, all in one parcel bracket ({limit}).")
+    return Proposal(middle, 0.7, f"An estimate: {usual}, all in one parcel bracket ({limit}).")
 
 
-def _read(observed: str) -> list[Proposal]:
-    """Readings of the text as positive grams; a plain number is one reading, which equals the text."""
-    text = observed.strip()
-    plain, with_unit = _PLAIN.fullmatch(text), _WITH_UNIT.fullmatch(text)
-    if plain is not None:
-        number, factor, note = text, 1.0, "A decimal comma became a decimal point."
-    elif with_unit is not None:
-        number, factor = with_unit[1], _factor(with_unit[2])
-        note = f"Converted from the unit that is written, {with_unit[2]}."
-    else:
-        return []
-    grams = float(number.replace(",", ".")) * factor
-    if not 0.0 < grams < 1e8:
-        return []
-    if re.fullmatch(r"[1-9]\d{0,2},\d{3}", number) and factor == 1.0:
-        grouped = f"{int(number.replace(',', ''))}"
-        return [Proposal(grouped, 0.6, "The comma groups thousands."), Proposal(_grams(grams), 0.3, note)]
-    exact = text if plain is not None and "," not in text else _grams(grams)
-    return [Proposal(exact, 0.85 if plain is not None else 0.97, note)]
+def _span(interval: WeightInterval) -> str:
+    return f"{written(interval.low)} to {written(interval.high)} g"
 
 
-@cache
-def _registry() -> pint.UnitRegistry:
-    return pint.UnitRegistry(cache_folder=None)
+def _is_zero(text: str) -> bool:
+    return len(text) <= 20 and re.fullmatch(r"\s*0+(?:[.,]0*)?\s*", text) is not None
 
 
-@lru_cache(maxsize=1_000)
-def _factor(unit: str) -> float:
-    """Grams in one such unit; 0 for a word that is no unit of mass."""
-    name = _UNITS.get(unit.casefold(), unit.casefold())
-    try:
-        return float(_registry().Quantity(1.0, name).to("gram").magnitude) if name else 0.0
-    except (pint.PintError, AttributeError, ValueError, TypeError):
-        return 0.0
-
-
-def _grams(weight: float) -> str:
-    """Grams as plain text, whole above ten grams."""
-    return f"{weight:.0f}" if weight >= 10 else f"{weight:.4f}".rstrip("0").rstrip(".")
+def _limit(check: str | None, params: str | None) -> float | None:
+    value = parameters(params).get("value") if check == "maximum" else None
+    return float(value) if isinstance(value, int | float) and value > 0 else None
 
 
 def _sizes(frame: pl.DataFrame) -> NDArray[np.float64]:
