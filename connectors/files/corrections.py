@@ -221,7 +221,9 @@ def _cells_for(
     place = top if plan.shape == "handles" and change.field in _PRODUCT_FIELDS else row
     if change.field == "images" and len(entries) > 1:
         return _split_images(change.value, entries, rows[place], place)
-    entry = next((e for e in entries if FORMS[e.form].read(pl.Series([rows[place][e.column]]), e.unit)[0]), entries[0])
+    entry = next(
+        (e for e in entries if len(FORMS[e.form].read(pl.Series([rows[place][e.column]]), e.unit)[0])), entries[0]
+    )
     return {(place, entry.column): FORMS[entry.form].write(change.value, rows[place][entry.column], entry.unit)}
 
 

@@ -32,8 +32,9 @@ WORKBOOK_LIMIT = 512 * 2**20
 CELL_LIMIT = 20_000_000
 """Most cells between the first and the last one of a sheet; the reader needs 32 bytes for each, filled or not."""
 
-_FAR_CELL = re.compile(rb"""\br=["']([A-Za-z]{0,3})(\d{6,7})["']""")
-_WIDE_CELL = re.compile(rb"""\br=["']([A-Za-z]{2,3})\d{1,7}["']""")
+_FAR_ROW = re.compile(rb"""row\s[^>]{0,300}?\br=["'](\d{6,7})["']""")
+_FAR_CELL = re.compile(rb"""\sr=["'][A-Za-z]{1,3}(\d{6,7})["']""")
+_WIDE_CELL = re.compile(rb"""\sr=["']([A-Za-z]{2,3})\d{1,7}["']""")
 _HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -273,9 +274,10 @@ def _examine(path: Path) -> None:
                         if total > WORKBOOK_LIMIT:
                             raise _too_large(path, f"unpacks to more than {WORKBOOK_LIMIT // 2**20} MB")
                         text = tail + chunk
-                        last_row = max([last_row, *(int(row) for _, row in _FAR_CELL.findall(text))])
-                        last_column = max([last_column, *(_column_number(c) for c in set(_WIDE_CELL.findall(text)))])
-                        tail = chunk[-32:]
+                        rows = {*_FAR_ROW.findall(text), *_FAR_CELL.findall(text)}
+                        last_row = max([last_row, *map(int, rows)])
+                        last_column = max([last_column, *map(_column_number, {*_WIDE_CELL.findall(text)})])
+                        tail = chunk[-512:]
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise SourceError(
             f"{path} is not an XLSX workbook, is damaged, or has a password: {error}. Save it again as XLSX or CSV.",

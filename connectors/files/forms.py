@@ -189,8 +189,11 @@ class Lines(Guarded):
         )
 
     def write(self, value: str, cell: str, unit: str) -> str:
-        """The text on one line, if the present cell is; as it is otherwise."""
-        return super().write(value.replace("\\n", "\\\\n").replace("\n", "\\n"), cell, unit)
+        """The text on one line."""
+        written = super().write(value.replace("\\n", "\\\\n").replace("\n", "\\n"), cell, unit)
+        if self.read(pl.Series([written]), unit)[0] != value:
+            raise Unwritable("a backslash before a line break cannot be told from an escaped one in this column")
+        return written
 
 
 class FirstPath(Form):

@@ -63,7 +63,9 @@ class Keys:
         if self._seen.size:
             place = np.searchsorted(self._seen, hashes)
             found = self._seen[np.minimum(place, self._seen.size - 1)] == hashes
-        self._seen = np.union1d(self._seen, hashes)
+        # Two sorted runs: the stable sort merges them in linear time, where a union would hash everything again.
+        self._seen = np.concatenate([self._seen, np.sort(hashes[~found])])
+        self._seen.sort(kind="stable")
         return found
 
 

@@ -46,6 +46,9 @@ _MARKS = (
 )
 _LEGACY = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp932", "gb18030", "big5", "cp949", "cp850", "mac_roman"]
 _NOT_ASCII = re.compile(rb"[^\n]*[\x80-\xff][^\n]*")
+_WESTERN = frozenset("äöüßÄÖÜéèêëÉÈÊàâáãÀÂÁçÇñÑíìîïÍÎóòôõÓÔøØåÅæÆœŒúùûÚ€£§°®™©–—‘’‚“”„…«»×·•²½¼µ¡¿´\xa0")
+_SPECIAL = re.compile(r"[^\x00-\x7f]")
+_SPECIAL_RUN = re.compile(r"[\u00c0-\u024f]{2,}")
 _SAMPLE_BYTES = 64 * 2**10
 _SAMPLE_LINES = 2_000
 
@@ -244,16 +247,29 @@ def _guess(path: Path) -> str:
     if sum(map(_is_utf8, lines)) > len(lines) // 2:
         return "utf-8"
     sample = b"\n".join(lines)[:_SAMPLE_BYTES]
+    if _reads_as_western(sample):
+        return "cp1252"
     matches = list(from_bytes(sample, cp_isolation=_LEGACY))
     if not matches:
         return "cp1252" if _decodes(sample, "cp1252") else "latin-1"
     best = matches[0]
-    # On the few short words of a catalogue many encodings look alike; Windows' western one is by far the most common.
-    western = [
-        m for m in matches if m.encoding == "cp1252" and m.chaos <= best.chaos and m.coherence >= best.coherence - 0.1
-    ]
-    name = western[0].encoding if western else best.encoding
+    western = [m for m in matches if "cp1252" in m.could_be_from_charset and m.chaos <= best.chaos]
+    name = "cp1252" if western and western[0].coherence >= best.coherence - 0.1 else best.encoding
     return name if _decodes(b"\n".join(lines), name) else "latin-1"
+
+
+def _reads_as_western(sample: bytes) -> bool:
+    """Whether the sample reads as a western language in cp1252: known letters and signs, seldom two in a row.
+
+    On the few short words of a catalogue most encodings look alike to a statistical detector.
+    """
+    try:
+        text = sample.decode("cp1252")
+    except UnicodeDecodeError:
+        return False
+    special = _SPECIAL.findall(text)
+    runs = _SPECIAL_RUN.findall(text)
+    return all(c in _WESTERN for c in special) and sum(map(len, runs)) <= 0.3 * len(special)
 
 
 def _is_utf8(line: bytes) -> bool:

@@ -101,7 +101,7 @@ class Files:
             When a corrected file cannot be written; it is then as it was before.
         """
         return push_changes(
-            find(self._options["path"]), changes.select(CHANGES), self._open, self._options.get("encoding", "")
+            find(self._options["path"]), changes.select(list(CHANGES)), self._open, self._options.get("encoding", "")
         )
 
     def close(self) -> None:
