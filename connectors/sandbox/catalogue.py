@@ -64,7 +64,7 @@ class Catalogue:
         rows = {row["key"]: row for product in products for row in (product, *product["variants"])}
         rows |= {row["key"]: row for row in orders}
         for (key, field), right in mended.items():
-            rows[key][field] = right
+            rows[key][field] = json.loads(right) if field == "images" else right
         return Catalogue(products, orders, self.truth.filter(~pl.col("defect").is_in(list(defects))))
 
     def records(self, kind: str) -> pl.DataFrame:
