@@ -11,10 +11,10 @@ from typing import Protocol
 
 import polars as pl
 
-from connectors.files.delimited import ROW
 from connectors.files.forms import FORMS, Unwritable
 from connectors.files.plan import Entry, Plan
 from connectors.files.reading import Reading
+from connectors.files.records import ROW
 from connectors.files.shape import TOP, Keys, shaped
 from connectors.files.source import current
 from connectors.files.writing import Target, write_corrected

@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from connectors.errors import SourceError
-from connectors.files.delimited import RAW, RECORD_LIMIT, ROW, SHOWN, Bad, Batch, distinct
+from connectors.files.delimited import RAW, SHOWN, Bad, Batch, distinct
+from connectors.files.records import RECORD_LIMIT, ROW
 from connectors.files.source import Encoding, utf8_blocks
 
 __all__ = ["json_batches", "json_rows", "numbered_lines", "parquet_batches", "texts", "workbook_batches"]

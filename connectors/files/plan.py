@@ -12,10 +12,11 @@ from pathlib import Path
 import polars as pl
 
 from connectors.errors import SourceError
-from connectors.files.delimited import RAW, ROW
+from connectors.files.delimited import RAW
 from connectors.files.forms import FORMS, UNITS, unit_of
 from connectors.files.guesses import guess
 from connectors.files.layouts import ANY_UNIT, LAYOUTS, Layout, key_of, recognise, unit_in
+from connectors.files.records import ROW
 from connectors.record import FIELDS
 
 __all__ = ["Entry", "Plan", "bind", "load_mapping"]

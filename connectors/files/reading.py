@@ -9,9 +9,10 @@ from pathlib import Path
 import polars as pl
 
 from connectors.errors import SourceError
-from connectors.files.delimited import ROW, Bad, Batch, Delimited
+from connectors.files.delimited import Bad, Batch, Delimited
 from connectors.files.formats import json_batches, parquet_batches, workbook_batches
 from connectors.files.plan import Plan, bind, extended, load_mapping
+from connectors.files.records import ROW
 from connectors.files.shape import TOP, Keys, cells_of, shaped
 from connectors.files.source import SUFFIXES, detect, require
 from connectors.platform import QUARANTINE, Page

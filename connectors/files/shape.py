@@ -12,9 +12,10 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
-from connectors.files.delimited import RAW, ROW
+from connectors.files.delimited import RAW
 from connectors.files.forms import FORMS
 from connectors.files.plan import Entry, Plan
+from connectors.files.records import ROW
 from connectors.record import ATTRIBUTES, FIELDS
 
 __all__ = ["TOP", "Keys", "cells_of", "shaped"]

@@ -15,8 +15,9 @@ import xlsxwriter
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from connectors.files.delimited import ROW, Delimited
+from connectors.files.delimited import Delimited
 from connectors.files.formats import json_batches, parquet_batches, workbook_batches
+from connectors.files.records import ROW
 from connectors.files.source import detect
 
 NAMES = ["sku", "Name, long", 'qu"ote', "größe"]
