@@ -138,7 +138,7 @@ VARIANT_REST = (
 query VariantRest($id: ID!, $after: String!) {
   node(id: $id) {
     ... on Product {
-      variants(first: 50, after: $after) { pageInfo { hasNextPage endCursor } nodes { ...VariantParts } }
+      variants(first: 250, after: $after) { pageInfo { hasNextPage endCursor } nodes { ...VariantParts } }
     }
   }
 }
@@ -150,7 +150,7 @@ MEDIA_REST = """
 query MediaRest($id: ID!, $after: String!) {
   node(id: $id) {
     ... on Product {
-      media(first: 50, after: $after) {
+      media(first: 250, after: $after) {
         pageInfo { hasNextPage endCursor }
         nodes { id mediaContentType ... on MediaImage { image { url } } }
       }
@@ -163,7 +163,7 @@ LINE_REST = """
 query LineRest($id: ID!, $after: String!) {
   node(id: $id) {
     ... on Order {
-      lineItems(first: 50, after: $after) {
+      lineItems(first: 250, after: $after) {
         pageInfo { hasNextPage endCursor }
         nodes { id sku title quantity originalUnitPriceSet { shopMoney { amount currencyCode } } }
       }
@@ -177,7 +177,7 @@ LEVEL_REST = (
 query LevelRest($id: ID!, $after: String!) {
   node(id: $id) {
     ... on InventoryItem {
-      inventoryLevels(first: 50, after: $after) { pageInfo { hasNextPage endCursor } nodes { ...LevelParts } }
+      inventoryLevels(first: 250, after: $after) { pageInfo { hasNextPage endCursor } nodes { ...LevelParts } }
     }
   }
 }

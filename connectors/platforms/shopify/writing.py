@@ -242,12 +242,16 @@ class ShopifyConnector(RemoteConnector):
     def _write_order(self, node: Node, changes: Sequence[Change]) -> Outcomes:
         outcomes: Outcomes = {}
         parts: list[Part] = [([one], {one.field: one.value}) for one in changes if one.field in {"email", "phone"}]
-        address = [one for one in changes if one.field not in {"email", "phone"}]
+        address, current = [], node.get("shippingAddress")
+        for one in changes:
+            if one.field not in {"email", "phone"}:
+                try:
+                    _address_input([one], current)
+                    address.append(one)
+                except InvalidError as error:
+                    outcomes |= error.outcomes([one])
         if address:
-            try:
-                parts.append((address, {"shippingAddress": _address_input(address, node.get("shippingAddress"))}))
-            except InvalidError as error:
-                outcomes |= error.outcomes(address)
+            parts.append((address, {"shippingAddress": _address_input(address, current)}))
 
         def send(some: Sequence[Part]) -> Outcomes:
             body = {"id": node["id"]}
@@ -296,7 +300,7 @@ def _together(changes: Sequence[Change]) -> list[list[Change]]:
     """The two prices of one record in one list, every other change alone."""
     groups: dict[tuple[str, str], list[Change]] = {}
     for one in changes:
-        groups.setdefault((one.record_key, "prices" if one.field in _PRICES else one.field), []).append(one)
+        groups.setdefault((one.record_key, "prices" if one.field in _PRICES else one.correction_id), []).append(one)
     return list(groups.values())
 
 

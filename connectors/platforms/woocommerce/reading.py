@@ -28,7 +28,7 @@ from connectors.mapping import (
 )
 from connectors.paginate import Anchored
 
-__all__ = ["Reader", "Shop", "words"]
+__all__ = ["Reader", "Shop", "as_stored", "words"]
 
 Payload = Mapping[str, Any]
 
@@ -247,7 +247,7 @@ class Reader:
         return Anchored(PAGE_SIZE).pages(ask, order=_number)
 
     def _list(self, route: str, params: Mapping[str, str]) -> list[Payload]:
-        answer = self._client.send("GET", route, params={"per_page": str(PAGE_SIZE), **params})
+        answer = self._client.send("GET", route, params={"per_page": str(PAGE_SIZE), **as_stored(route), **params})
         if not isinstance(answer.value, list) or not all(
             isinstance(row, Mapping) and "id" in row for row in answer.value
         ):
@@ -266,6 +266,15 @@ class Reader:
             for row in self._list(f"settings/{group}", {})
             if not isinstance(row.get("value"), list | dict)
         }
+
+
+def as_stored(route: str) -> dict[str, str]:
+    """Parameters that make the shop give a product as it is stored.
+
+    Otherwise descriptions come as they are shown, with paragraphs put in and short codes carried out: written back,
+    they would be lost.
+    """
+    return {"context": "edit"} if route.startswith(("products", "variations")) else {}
 
 
 def _slices(keys: Sequence[str]) -> Iterator[Sequence[str]]:

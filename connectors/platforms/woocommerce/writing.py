@@ -21,7 +21,7 @@ from connectors.client import Client
 from connectors.errors import PlatformError, RefusedError
 from connectors.mapping import Amount, plain_number, text
 from connectors.platform import Connection, Platform
-from connectors.platforms.woocommerce.reading import Reader
+from connectors.platforms.woocommerce.reading import Reader, as_stored
 from connectors.remote import Environment, RemoteConnector
 
 __all__ = ["WooCommerceConnector"]
@@ -30,8 +30,10 @@ Payload = Mapping[str, Any]
 
 _PRICES = frozenset({"price", "sale_price"})
 _ON_VARIATIONS = frozenset(
-    ["description", "price", "sale_price", "sku", "gtin", "quantity", "weight_g", "length_mm", "width_mm", "height_mm"]
+    ["price", "sale_price", "sku", "gtin", "quantity", "weight_g", "length_mm", "width_mm", "height_mm"]
 )
+"""A variation's description comes only as it is shown, so that what is stored could not be put back."""
+
 _NEEDS_CURRENT = frozenset(
     ["price", "sale_price", "category", "brand", "images", "quantity", "buyer_name", "ship_name"]
 )
@@ -106,7 +108,9 @@ class WooCommerceConnector(RemoteConnector):
             }
         try:
             current = (
-                self.client.send("GET", route).value if any(one.field in _NEEDS_CURRENT for one in changes) else {}
+                self.client.send("GET", route, params=as_stored(route)).value
+                if any(one.field in _NEEDS_CURRENT for one in changes)
+                else {}
             )
         except PlatformError as error:
             return dict.fromkeys((one.correction_id for one in changes), _outcome(error))
