@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-__all__ = ["AuthenticationError", "Gate", "Key"]
+__all__ = ["AuthenticationError", "Gate", "Key", "base_string"]
 
 _REQUIRED = ("oauth_consumer_key", "oauth_timestamp", "oauth_nonce", "oauth_signature", "oauth_signature_method")
 _WINDOW_S = 15 * 60
@@ -125,9 +125,9 @@ class Gate:
         when = int(timestamp) if timestamp.isdigit() else 0
         if abs(now_s - when) > _WINDOW_S:
             raise AuthenticationError("Invalid timestamp.")
+        self._nonces = {one: seen for one, seen in self._nonces.items() if now_s - seen <= _WINDOW_S}
         if (key.key, nonce) in self._nonces:
             raise AuthenticationError("Invalid nonce - nonce has already been used.")
-        self._nonces = {one: seen for one, seen in self._nonces.items() if now_s - seen <= _WINDOW_S}
         self._nonces[key.key, nonce] = now_s
 
 
@@ -149,7 +149,7 @@ def _header(authorization: str) -> dict[str, str]:
     if not authorization.lower().startswith("oauth "):
         return {}
     pairs = (part.strip().partition("=") for part in authorization[6:].split(","))
-    return {name: unquote(value.strip('"')) for name, _, value in pairs if name in _REQUIRED}
+    return {name: unquote(value.strip('"')) for name, _, value in pairs if name.startswith("oauth_")}
 
 
 def _permitted(key: Key, method: str) -> None:

@@ -142,7 +142,9 @@ def test_slugs_are_plain(text):
     assert all(letter.isascii() and (letter.isalnum() or letter == "-") for letter in slug(text))
 
 
-@pytest.mark.parametrize("wrong", [{"defects": 0.9}, {"defects": -0.1}, {"products": 0}, {"day": 0}, {"languages": ("de", "xx")}])
+@pytest.mark.parametrize(
+    "wrong", [{"defects": 0.9}, {"defects": -0.1}, {"products": 0}, {"day": 0}, {"languages": ("de", "xx")}]
+)
 def test_wrong_arguments_are_named(wrong):
     with pytest.raises(ValueError):
         make_catalogue(**wrong)

@@ -137,7 +137,9 @@ def test_credentials_differ_by_seed_and_not_by_run(small):
 
 
 def test_a_foreign_edit_changes_one_field_and_the_time(twin):
-    record = next(row["record"] for row in twin.state.truth().iter_rows(named=True) if row["defect"] == "title-capitals")
+    record = next(
+        row["record"] for row in twin.state.truth().iter_rows(named=True) if row["defect"] == "title-capitals"
+    )
     before = twin.state.dump()
     twin.state.edit(record, "title", "A plain title")
     after = twin.state.dump()
@@ -146,9 +148,31 @@ def test_a_foreign_edit_changes_one_field_and_the_time(twin):
     assert changed == ({"name", "modified"} if twin.name == "woocommerce" else {"title", "updated"})
 
 
-@pytest.mark.parametrize("field", ["price", "sale_price", "gtin", "sku", "quantity", "weight_g", "brand", "category", "description", "status", "images"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        "price",
+        "sale_price",
+        "gtin",
+        "sku",
+        "quantity",
+        "weight_g",
+        "brand",
+        "category",
+        "description",
+        "status",
+        "images",
+    ],
+)
 def test_every_product_field_can_be_edited(twin, field):
-    values = {"price": "99.90", "sale_price": "", "quantity": "41", "weight_g": "1250", "status": "draft", "category": ""}
+    values = {
+        "price": "99.90",
+        "sale_price": "",
+        "quantity": "41",
+        "weight_g": "1250",
+        "status": "draft",
+        "category": "",
+    }
     value = values.get(field, '["https://images.example.com/new.jpg"]' if field == "images" else "4006381333931")
     records = twin.state.truth().filter(kind="product", defect="title-capitals")["record"]
     before = twin.state.dump()
