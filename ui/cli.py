@@ -92,7 +92,7 @@ def demo(
 
 @app.command()
 def connect(
-    platform: Annotated[str, typer.Argument(help="shopify, woocommerce, files, ...")],
+    platform: Annotated[str, typer.Argument(help="A platform; a wrong name is answered with the list.")],
     name: Annotated[str, typer.Option("--name", help="Your name for this account.")],
     credential: Annotated[
         list[str] | None,
