@@ -23,10 +23,17 @@ __all__ = ["CDN", "IMPOSSIBLE", "Row", "Store", "gid", "number", "taxonomy"]
 Row = dict[str, Any]
 
 IMPOSSIBLE = frozenset(
-    {"price-one-decimal", "images-http", "email-trailing-space", "country-name", "country-lower-case"}
+    {
+        "price-one-decimal",
+        "sale-price-above-price",
+        "images-http",
+        "email-trailing-space",
+        "country-name",
+        "country-lower-case",
+    }
 )
-"""Defects that a Shopify shop cannot hold: money has two decimals, pictures live on its own https servers, countries are
-an enumeration, e-mail addresses hold no blanks."""
+"""Defects that a Shopify shop cannot hold: money has two decimals, the lower of its two prices is the one that is paid,
+pictures live on its own https servers, countries are an enumeration, e-mail addresses hold no blanks."""
 
 CDN = "https://images.example.com/s/files"
 _STATUSES = {"active": "ACTIVE", "draft": "DRAFT", "archived": "ARCHIVED"}

@@ -46,10 +46,11 @@ class Shop:
     def __init__(self, twin):
         self.twin = twin
         self.headers = {"X-Shopify-Access-Token": twin.token}
+        self.client = httpx.Client(verify=False)
 
     def post(self, query, version="2026-10", **variables):
         url = f"{self.twin.base_url}/admin/api/{version}/graphql.json"
-        return httpx.post(url, json={"query": query, "variables": variables}, headers=self.headers)
+        return self.client.post(url, json={"query": query, "variables": variables}, headers=self.headers)
 
     def ask(self, query, **variables):
         answer = self.post(query, **variables).json()

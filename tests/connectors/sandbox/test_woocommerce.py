@@ -29,6 +29,7 @@ class Shop:
             base_url=f"{twin.base_url}/wp-json/wc/v3",
             auth=(pair.key, pair.secret),
             headers={"X-Forwarded-Proto": "https"},
+            verify=False,
         )
 
     def __getattr__(self, name):
