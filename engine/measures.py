@@ -70,9 +70,9 @@ def readings(text: str, unit: str) -> list[Reading]:
     amount = plain_number(number) * factor
     if re.fullmatch(r"[1-9]\d{0,2},\d{3}", number) and factor == 1.0:
         grouped = float(number.replace(",", ""))
-        whole = _positive(grouped, written(grouped), 0.6, "The comma groups thousands.")
-        return whole + _positive(amount, written(amount), 0.3, note)
-    return _positive(amount, written(amount), 0.97 if with_unit is not None else 0.85, note)
+        whole = _positive(grouped, _exact(grouped), 0.6, "The comma groups thousands.")
+        return whole + _positive(amount, _exact(amount), 0.3, note)
+    return _positive(amount, _exact(amount), 0.97 if with_unit is not None else 0.85, note)
 
 
 def plain_number(text: str) -> float:
@@ -82,8 +82,12 @@ def plain_number(text: str) -> float:
 
 
 def written(amount: float) -> str:
-    """The amount as plain text, whole from ten on."""
-    return f"{amount:.0f}" if amount >= 10 else f"{amount:.4f}".rstrip("0").rstrip(".")
+    """An estimated amount as plain text, whole from ten on."""
+    return f"{amount:.0f}" if amount >= 10 else _exact(amount)
+
+
+def _exact(amount: float) -> str:
+    return f"{amount:.4f}".rstrip("0").rstrip(".")
 
 
 def _positive(amount: float, text: str, score: float, reason: str) -> list[Reading]:

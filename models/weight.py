@@ -19,6 +19,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+from threadpoolctl import threadpool_limits
 
 __all__ = ["BRACKETS_G", "SLIPS", "UnitSlip", "WeightEstimator", "WeightInterval"]
 
@@ -161,21 +162,10 @@ class WeightEstimator(BaseEstimator):
             self.is_ready_ = False
             return self
         features = features[:, self._columns]
-        tail = (1.0 - self.coverage) / 2.0
-        self._models = [
-            HistGradientBoostingRegressor(
-                loss="quantile",
-                quantile=quantile,
-                max_iter=120,
-                learning_rate=0.1,
-                max_leaf_nodes=15,
-                min_samples_leaf=max(5, min(20, len(rows) // 40)),
-                early_stopping=False,
-                random_state=self.seed,
-            ).fit(features[~held], target[~held])
-            for quantile in (tail, 0.5, 1.0 - tail)
-        ]
-        low, _, high = (model.predict(features[held]) for model in self._models)
+        # Boosting shares out tiny pieces of work; on a busy machine its threads wait for each other ten times longer.
+        with threadpool_limits(limits=1, user_api="openmp"):
+            self._models = self._boosted(features[~held], target[~held])
+            low, _, high = (model.predict(features[held]) for model in self._models)
         misses = np.maximum(low - target[held], target[held] - high)
         rank = min(1.0, np.ceil((held.sum() + 1) * self.coverage) / held.sum())
         self.widening_ = float(np.quantile(misses, rank, method="higher"))
@@ -200,7 +190,9 @@ class WeightEstimator(BaseEstimator):
             raise NotFittedError("WeightEstimator is not fitted; call fit with weights first")
         if not self.is_ready_ or not len(titles):
             return [None for _ in titles]
-        low, middle, high = (model.predict(self._features(sizes_mm, categories, titles)) for model in self._models)
+        features = self._features(sizes_mm, categories, titles)
+        with threadpool_limits(limits=1, user_api="openmp"):
+            low, middle, high = (model.predict(features) for model in self._models)
         # Three separate regressions may cross where data is thin.
         edges = np.sort(np.column_stack([low - self.widening_, middle, high + self.widening_]), axis=1)
         has_size = np.asarray(np.isfinite(sizes_mm).any(axis=1))
@@ -252,6 +244,25 @@ class WeightEstimator(BaseEstimator):
             if distance(weight_g * factor) <= 1.5 and chance / total >= 0.1
         ]
         return sorted(found, key=lambda one: (-one.score, one.factor))
+
+    def _boosted(
+        self, features: NDArray[np.float64], target: NDArray[np.float64]
+    ) -> list[HistGradientBoostingRegressor]:
+        """One regression for each of the lower, middle and upper quantile."""
+        tail = (1.0 - self.coverage) / 2.0
+        return [
+            HistGradientBoostingRegressor(
+                loss="quantile",
+                quantile=quantile,
+                max_iter=120,
+                learning_rate=0.1,
+                max_leaf_nodes=15,
+                min_samples_leaf=max(5, min(20, len(target) // 30)),
+                early_stopping=False,
+                random_state=self.seed,
+            ).fit(features, target)
+            for quantile in (tail, 0.5, 1.0 - tail)
+        ]
 
     def _learn_categories(self, categories: Sequence[str], target: NDArray[np.float64]) -> None:
         self._overall = float(np.median(target))

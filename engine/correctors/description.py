@@ -90,6 +90,9 @@ class DescriptionCorrector(Corrector):
         made = describe(fields, pairs, language=language, is_html=self.is_html_)
         if made is None or made.facts < _LEAST_FACTS:
             return None
+        most = given.get("maximum")
+        if isinstance(most, int) and len(made.text) > most:
+            return None
         # A text that people wrote themselves is not thrown away for ours.
         said = set(re.findall(r"[^\W_]{4,}", said_aloud.casefold()))
         if len(said - set(re.findall(r"[^\W_]{4,}", made.text.casefold()))) > 2:

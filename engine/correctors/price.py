@@ -105,6 +105,7 @@ class PriceCorrector(Corrector):
             places = _places(parameters(params), code)
             if check in ("at_most_field", "at_least_field"):
                 yield from _below(field, observed, price, places)
+                return
             if field == "sale_price" and check == "minimum" and _PLAIN.fullmatch(observed.strip()):
                 yield Proposal(
                     "", 0.5, "A sale price of nothing is no sale price; without it the regular price is shown."
@@ -132,7 +133,7 @@ class PriceCorrector(Corrector):
         text = unicodedata.normalize("NFKC", observed).strip()
         numerals = _NUMERAL.findall(text)
         negative = re.search(r"[-−]\s*\D{0,4}\d", text) is not None or re.fullmatch(r"\(.*\d.*\)", text) is not None
-        if len(numerals) != 1 or negative:
+        if len(numerals) != 1 or negative or "%" in text:
             return
         readings: dict[Decimal, tuple[float, str]] = {}
         sign = Price.fromstring(text).currency or currency
