@@ -261,16 +261,11 @@ def rules(
             ]
         )
         return
-    table = _table("Rule", "Field", "Severity", "Why", "Source")
+    table = _table("Field", "Rule")
     for rule in found:
         colour = "red" if rule.severity == "error" else "yellow"
-        table.add_row(
-            escape(rule.id),
-            escape(rule.field),
-            f"[{colour}]{rule.severity.value}[/]",
-            escape(rule.why),
-            f"[dim]{escape(rule.source)}[/]",
-        )
+        text = f"[{colour}]{escape(rule.id)}[/]\n{escape(rule.why)}\n[dim]{escape(rule.source)}[/]"
+        table.add_row(escape(rule.field), text)
     out.print(table)
     out.print(f"{len(found)} rules for {channel}")
 
@@ -540,8 +535,9 @@ def _review_rows(workspace: Workspace, rows: pl.DataFrame, by: str) -> int:
 
 def _print_demo(result: dict[str, Any]) -> None:
     out.print()
-    names = ("name", "products", "orders", "issues", "auto_corrected", "pending", "pushed", "verified", "failed")
-    table = _table(*(n.replace("_", " ").capitalize() for n in names), numbers=set(range(1, len(names))))
+    names = ("name", "products", "orders", "issues", "auto_corrected", "pending", "verified", "failed")
+    shown = {"auto_corrected": "Auto"}
+    table = _table(*(shown.get(n, n.capitalize()) for n in names), numbers=set(range(1, len(names))))
     for row in result["connections"]:
         table.add_row(*(str(row[n]) for n in names))
     out.print(table)
@@ -584,20 +580,18 @@ def _print_sync(results: list[dict[str, Any]]) -> None:
 
 
 def _print_report(report: Any, target: Path | None) -> None:
-    for note in report.notes:
-        out.print(f"[dim]{escape(note)}[/]")
-    table = _table("Severity", "Field", "Rule", "Count", "Share", "Example", "Why", numbers={3, 4})
+    out.print("\n".join(f"[dim]{escape(note)}[/]" for note in report.notes[:2]))
+    columns = [note.partition(" (")[0] for note in report.notes[2:] if " -> " in note]
+    out.print(f"[dim]columns: {escape(', '.join(columns))}[/]")
+    for note in report.notes[2:]:
+        if " -> " not in note:
+            out.print(f"[dim]{escape(note)}[/]")
+    table = _table("Count", "Share", "What is wrong", numbers={0, 1})
     for row in report.by_rule().iter_rows(named=True):
         colour = "red" if row["severity"] == "error" else "yellow"
-        table.add_row(
-            f"[{colour}]{row['severity']}[/]",
-            row["field"],
-            row["rule_id"],
-            f"{row['count']:,}",
-            f"{row['share']:.1%}",
-            escape(row["example"]),
-            f"[dim]{escape(row['why'])}[/]",
-        )
+        example = f"\n[dim]for example[/] {escape(row['example'])}" if row["example"] else ""
+        wrong = f"[bold]{row['field']}[/] [{colour}]{row['rule_id']}[/]\n[dim]{escape(row['why'])}[/]{example}"
+        table.add_row(f"{row['count']:,}", f"{row['share']:.1%}", wrong)
     if table.row_count:
         out.print(table)
     for row in report.quarantined.head(5).iter_rows(named=True):

@@ -1,0 +1,152 @@
+"""The command line as a person and as a machine use it."""
+
+import json
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from ui.cli import app, main
+
+ROOT = Path(__file__).parents[2]
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHANNELMEND_EMBEDDER", "character")
+
+
+@pytest.fixture
+def feed(tmp_path):
+    path = tmp_path / "feed.csv"
+    path.write_text('sku,title,price,currency\nA-1,Desk lamp,"12,50",EUR\nA-2,Desk  lamp,13.50,EUR\n', "utf-8")
+    return path
+
+
+def run(*arguments, code=0):
+    result = runner.invoke(app, list(map(str, arguments)))
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result.output
+
+
+def call_main(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr("sys.argv", ["channelmend", *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return caught.value.code, re.sub(r"\s+", " ", capsys.readouterr().err)
+
+
+def test_validate_shows_a_table_and_exits_with_1(feed):
+    output = run("validate", feed, "--channel", "woocommerce", code=1)
+    assert "price-notation" in output
+    assert "2 records" in output
+
+
+def test_validate_of_a_clean_file_exits_with_0(tmp_path):
+    path = tmp_path / "clean.csv"
+    path.write_text("sku,quantity\nA-1,5\n", "utf-8")
+    run("validate", path, "--channel", "generic", "--kind", "stock")
+
+
+def test_validate_for_machines_is_one_json_object(feed):
+    found = json.loads(run("validate", feed, "--channel", "amazon", "--json", code=1))
+    assert found["records"] == 2
+    assert {"rule_id", "count", "why"} <= set(found["rules"][0])
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "html"])
+def test_validate_writes_reports(feed, tmp_path, ending):
+    target = tmp_path / f"issues.{ending}"
+    run("validate", feed, "--channel", "woocommerce", "--out", target, code=1)
+    text = target.read_bytes() if ending != "parquet" else pl.read_parquet(target).write_csv().encode()
+    assert b"price-notation" in text
+
+
+def test_a_report_runs_no_formula_and_no_script(tmp_path):
+    path = tmp_path / "hostile.csv"
+    path.write_text("sku,title,price,currency\n=cmd|' /C calc'!A0,<script>alert(1)</script>,\"1,5\",EUR\n", "utf-8")
+    run("validate", path, "--channel", "woocommerce", "--out", tmp_path / "x.csv", code=1)
+    run("validate", path, "--channel", "woocommerce", "--out", tmp_path / "x.html", code=1)
+    assert "<script>alert" not in (tmp_path / "x.html").read_text("utf-8")
+    keys = pl.read_csv(tmp_path / "x.csv")["record_key"]
+    assert not any(key.startswith("=") for key in keys)
+
+
+def test_a_wrong_ending_of_a_report_is_explained(feed, tmp_path, monkeypatch, capsys):
+    code, text = call_main(monkeypatch, capsys, "validate", feed, "--channel", "amazon", "--out", tmp_path / "x.doc")
+    assert code == 2
+    assert ".parquet, .csv, .html" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("validate", "feed.csv", "--channel", "ebuy"), "ebuy"),
+        (("validate", "absent.csv", "--channel", "amazon"), "absent.csv"),
+        (("check", "nowhere"), "no connection 'nowhere'"),
+        (("sync",), "no connection to sync"),
+        (("connect", "ebuy", "--name", "x"), "no platform 'ebuy'"),
+        (("connect", "woocommerce", "--name", "x", "-c", "nonsense"), "not field=value"),
+        (("models", "dance"), "Unknown action"),
+        (("metrics", "--database", "mysql://x"), "not supported"),
+    ],
+)
+def test_wrong_use_is_one_clear_message_and_exit_code_2(feed, monkeypatch, capsys, arguments, words):
+    code, text = call_main(monkeypatch, capsys, *arguments)
+    assert code == 2
+    assert words in text
+    assert "Traceback" not in text
+
+
+def test_a_file_is_connected_synced_reviewed_and_corrected(feed):
+    run("connect", "files", "--name", "my-feed", "--channel", "woocommerce", "-c", f"path={feed}")
+    assert "price-notation" in json.dumps(json.loads(run("rules", "woocommerce", "--json")))
+    done = json.loads(run("sync", "my-feed", "--kind", "product", "--json"))["connections"][0]
+    assert done["counts"]["products"] == 2
+    waiting = json.loads(run("review", "--json"))
+    assert "12.50" in {one["suggested"] for one in waiting}
+    reviewed = runner.invoke(app, ["review", "--by", "ana"], input="a\n" * 20)
+    assert reviewed.exit_code == 0, reviewed.output
+    run("sync", "my-feed", "--kind", "product")
+    corrected = feed.with_name("feed.corrected.csv").read_text("utf-8")
+    assert "12.50" in corrected
+    assert feed.read_text("utf-8").count("12,50") == 1
+
+
+def test_doctor_shows_every_setting_and_finds_nothing_wrong():
+    output = json.loads(run("doctor", "--json"))
+    assert output["settings"]["ai_monitoring.confidence_threshold"] == "0.8"
+    assert all(one["ok"] for one in output["findings"]), output["findings"]
+
+
+def test_settings_come_from_file_and_environment(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "channelmend.yaml"
+    path.write_text("ai_monitoring:\n  confidence_threshold: 0.9\n  max_suggestions: 2\n", "utf-8")
+    monkeypatch.setenv("CHANNELMEND_SETTINGS", str(path))
+    monkeypatch.setenv("CHANNELMEND_AI_MONITORING__MAX_SUGGESTIONS", "1")
+    found = json.loads(run("doctor", "--json"))["settings"]
+    assert found["ai_monitoring.confidence_threshold"] == "0.9"
+    assert found["ai_monitoring.max_suggestions"] == "1"
+    path.write_text("ai_monitoring:\n  confidence_threshold: 9\n  colour: red\n", "utf-8")
+    code, text = call_main(monkeypatch, capsys, "doctor")
+    assert code == 2
+    assert "confidence_threshold" in text
+    assert "colour" in text
+
+
+def test_the_readme_names_every_command():
+    text = (ROOT / "README.md").read_text("utf-8")
+    for command in app.registered_commands:
+        assert f"channelmend {command.callback.__name__}" in text
+
+
+def test_the_readme_names_every_setting():
+    from engine.settings import describe_settings, load_settings
+
+    text = (ROOT / "README.md").read_text("utf-8")
+    for name, _, _ in describe_settings(load_settings()):
+        assert name.split(".")[-1] in text
