@@ -153,7 +153,7 @@ class Reader:
             "parent_key": text(product.get("id")),
             "level": "single" if single else "variant",
             "currency": self.currency,
-            "attributes": options + (_type_of(product) if single else []),
+            "attributes": options + (_type_of(product) if single else []) + _idle_compare_at(variant),
             "updated_at": newest,
             "raw": raw_text({**product, "variants": {"nodes": [variant]}} if single else _without(variant, "product")),
         }
@@ -204,7 +204,7 @@ def prices(price: str, compare_at: str) -> tuple[str, str]:
 
     Shopify's ``price`` is what the buyer pays; ``compareAtPrice`` is shown crossed out beside it when it is higher.
     So with a higher compare-at price the regular price is that one and ``price`` the reduced one; otherwise ``price``
-    is the regular price and nothing is reduced.
+    is the regular price and nothing is reduced; the lower compare-at price is then among the attributes.
     """
     paid, crossed_out = plain_number(price), plain_number(compare_at)
     if paid is not None and crossed_out is not None and crossed_out > paid:
@@ -277,6 +277,13 @@ def _shipped(order: Mapping[str, Any]) -> str:
 def _type_of(product: Mapping[str, Any]) -> list[dict[str, str]]:
     kind = text(product.get("productType"))
     return [{"key": "product_type", "value": kind}] if kind else []
+
+
+def _idle_compare_at(variant: Mapping[str, Any]) -> list[dict[str, str]]:
+    """A compare-at price that reduces nothing, being no higher than the price: mostly a mistake, so it must show."""
+    compare_at = text(variant.get("compareAtPrice"))
+    idle = compare_at and not prices(text(variant.get("price")), compare_at)[1]
+    return [{"key": "compare_at_price", "value": compare_at}] if idle else []
 
 
 def _without(node: Mapping[str, Any], name: str) -> dict[str, Any]:
