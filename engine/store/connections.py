@@ -40,10 +40,8 @@ def save_connection(
             "sealed_credentials": vault.seal_mapping(credentials),
             "credentials_changed_at": now,
         }
-        if known:
-            connection.execute(sa.update(connections).where(connections.c.name == name).values(values))
-        else:
-            connection.execute(sa.insert(connections), {"name": name, "is_enabled": True, "created_at": now} | values)
+        statement = store.upsert(connections).values(name=name, is_enabled=True, created_at=now, **values)
+        connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
         audit.append(
             store,
             connection,

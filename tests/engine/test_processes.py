@@ -14,7 +14,7 @@ OPEN = """
 import sys, polars as pl
 from engine import Workspace
 from engine.settings import load_settings
-workspace = Workspace(settings=load_settings(database={url!r}, lake={lake!r}, key_file={key!r}, embedder="character"))
+workspace = Workspace(settings=load_settings(database={url!r}, lake={lake!r}, key_file={key!r}, embedder="character", ai_monitoring={{"enabled": False}}))
 def lamps(number, price):
     return pl.DataFrame({{"record_key": [f"{{number}}-{{i}}" for i in range(8)], "sku": [f"S{{number}}-{{i}}" for i in range(8)],
         "title": ["Desk lamp"] * 8, "price": [price] * 8, "currency": ["EUR"] * 8}})
@@ -45,7 +45,7 @@ for _ in range({rounds}):
 
 
 def test_page_job_and_notebook_work_at_the_same_time(database_url, tmp_path, open_workspace):
-    workspace = open_workspace(ai_monitoring={"enabled": False})
+    workspace = open_workspace()
     places = {"url": database_url, "lake": str(tmp_path / "lake"), "key": str(tmp_path / "channelmend.key")}
     numbers = {"rounds": ROUNDS, "wanted": 10}
     running = [
