@@ -56,10 +56,14 @@ def site_address(typed: str, *, name: str, plain_http: bool = False) -> str:
 
 def is_loopback(host: str) -> bool:
     """Whether the host (with or without a port) is this machine itself."""
-    name = urlsplit(f"//{host.strip()}").hostname or ""
-    if name == "localhost":
-        return True
+    bare = host.strip().strip("[]")
     try:
-        return ipaddress.ip_address(name).is_loopback
+        # A bare IPv6 address would be taken for a host with a port.
+        return ipaddress.ip_address(bare).is_loopback
+    except ValueError:
+        pass
+    try:
+        name = urlsplit(f"//{host.strip()}").hostname or ""
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False

@@ -26,8 +26,6 @@ from connectors.redaction import Secrets
 
 __all__ = ["ClientCredentials", "HeaderKey", "OneLeggedOAuth", "QueryKeys", "TokenCache"]
 
-_LARGEST_TOKEN_ANSWER = 64 * 1024
-
 
 class HeaderKey(httpx.Auth):
     """A key in one header.
@@ -212,7 +210,6 @@ class ClientCredentials(httpx.Auth):
         response = yield request
         if response.status_code == 401 and not fresh:
             self._cache.drop(self._account, token)
-            response.close()
             token = self._accept((yield self._token_request()))
             request.headers[self._header] = self._scheme + token
             yield request
@@ -230,7 +227,7 @@ class ClientCredentials(httpx.Auth):
         )
 
     def _accept(self, response: httpx.Response) -> str:
-        status, body = response.status_code, _small_json(response)
+        status, body = response.status_code, _json_object(response)
         if status == 429:
             raise RateLimitError("Too many tokens were asked for. Wait a minute.", status=status)
         if status >= 500:
@@ -252,15 +249,10 @@ class ClientCredentials(httpx.Auth):
         return token
 
 
-def _small_json(response: httpx.Response) -> dict[str, Any]:
-    content = b""
-    for part in response.iter_bytes():
-        content += part
-        if len(content) > _LARGEST_TOKEN_ANSWER:
-            break
-    response.close()
+def _json_object(response: httpx.Response) -> dict[str, Any]:
+    # httpx reads every answer within an authentication flow whole, so it is read the same way here.
     try:
-        body = json.loads(content)
+        body = json.loads(response.read())
     except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}

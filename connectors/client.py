@@ -206,6 +206,11 @@ class Client:
                 content = self._content(response)
             finally:
                 response.close()
+        except PlatformError as error:
+            # Raised while authenticating, which knows neither the platform's name nor the connection's.
+            error.platform, error.connection = self._manners.platform, self._connection
+            error.args = (f"{self._who()}: {error}",) if not str(error).startswith(self._who()) else error.args
+            raise
         except httpx.InvalidURL as error:
             raise CredentialError(
                 f"{self._who()}: the address cannot be called: {self._secrets.redact(str(error))}."
