@@ -1,9 +1,10 @@
 """The confidence of a correction: the probability that a person would accept it.
 
-Two parts. A hierarchical beta-binomial works from the first hour: it starts from what is known of each corrector and
+Two parts. A hierarchical beta-binomial works from the first hour: it starts from what is believed of each corrector and
 moves with every decision, and a small group borrows strength from the larger one it belongs to. Once there are enough
-decisions, a classifier over all features joins in, calibrated on folds it was not fitted on; its weight grows with the
-number of decisions.
+decisions a classifier over all features joins in, calibrated on folds it was not fitted on.
+
+In both parts one more approval of a pattern never lowers its confidence and one more rejection never raises it.
 """
 
 from __future__ import annotations
@@ -11,18 +12,24 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple, Self
 
 import numpy as np
 import polars as pl
-from scipy import stats
-from scipy.special import expit, logit
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaincinv, expit
+from sklearn.base import BaseEstimator
 
-from models.risk import beta_upper
+from models.acceptance import CATEGORICAL, AcceptanceClassifier
+from models.calibration import Calibrated, Calibration, logits
+from models.errors import ModelFileError
+from models.priors import PRIORS, counts, floats, own_doubt, priors
+from models.risk import pooled_error_bound
 
 __all__ = ["CATEGORICAL", "FEATURES", "PRIORS", "ConfidenceModel", "formula_confidence"]
 
-CATEGORICAL = ("corrector", "rule_id", "field", "channel", "kind")
+FloatArray = NDArray[np.float64]
+
 FEATURES = (
     "corrector_score",
     "corrector_rank",
@@ -49,25 +56,39 @@ FEATURES = (
     "was_empty",
     "safe",
 )
-"""Numeric features, in order; `engine.features` says what each is. Counts are of decisions by the same corrector: of the
-pattern, of the rule, of all rules."""
+"""Numeric features of a candidate, computed by the caller; a missing one counts as 0, ``agreement`` as 1.
 
-PRIORS = {"price": 0.99, "description": 0.85, "category": 0.78, "brand": 0.72, "weight": 0.65}
-"""Acceptance before any decision, from the mission's table of examples; it was not measured, which is why it weighs
-little: see `ConfidenceModel`."""
+===========================  ===========================================================================================
+corrector_score              what the corrector itself says, raw, 0..1
+corrector_rank               place of that score among the issue's candidates, 1 is the best
+agreement                    share of the issue's candidates with the same value, 0..1
+candidate_count              candidates of the issue
+neighbour_acceptance         acceptance among the nearest decided patterns, weighted by similarity, 0..1
+neighbour_similarity         similarity of the nearest decided pattern, -1..1; 0 where there is none
+rejection_similarity         similarity of the nearest pattern that was mostly rejected, -1..1; 0 where there is none
+pattern_decided, _approved   decisions on this pattern and corrector, and approvals among them
+pattern_recent_rejections    rejections among the last five of them, 0..5
+rule_decided, _approved      the same for all patterns of rule and corrector
+corrector_decided, _approved the same for all rules of the corrector
+formula                      the mission's confidence formula over the pattern's decisions, 0..1
+same_value_approved, _rejected  times that this value was accepted, or refused, for the same observed value
+value_frequency              share of the proposed value among the valid records of the column, 0..1
+edit_similarity              likeness of observed and proposed text, 0..1
+length_ratio                 shorter by longer text, 0..1
+digits_changed               1 where the sequence of digits differs
+letters_changed              1 where the sequence of letters differs
+was_empty                    1 where nothing was observed
+safe                         1 where the corrector never changes the meaning
+===========================  ===========================================================================================
+"""
 
-DEFAULT_PRIOR = 0.80
-_COUNTS = (
-    "pattern_decided",
-    "pattern_approved",
-    "rule_decided",
-    "rule_approved",
-    "corrector_decided",
-    "corrector_approved",
-)
-_MARGIN = 1e-4
-_TRUSTED = ("sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration")
-"""Types beside scikit-learn's public ones that a saved model may hold; anything else is refused on load."""
+_FORMAT = 2
+_FILE = "confidence.json"
+_EDGE = 1e-4
+_DRIFT = 2
+"""Rejections among the last five decisions of a pattern from which its own record outweighs the classifier."""
+
+_FEWEST_OF_A_KIND = 10
 
 
 def formula_confidence(verdicts: Sequence[str]) -> float:
@@ -77,8 +98,8 @@ def formula_confidence(verdicts: Sequence[str]) -> float:
     --------
     >>> formula_confidence([]), formula_confidence(["approved"]), formula_confidence(["approved", "approved"])
     (0.0, 0.9, 1.0)
-    >>> round(formula_confidence(["approved"] * 95 + ["rejected"] * 2 + ["approved"] * 2 + ["rejected"]), 2)
-    0.68
+    >>> round(formula_confidence(["approved"] * 95 + ["rejected"] * 2 + ["approved"] * 2 + ["rejected"]), 3)
+    0.676
     """
     total = len(verdicts)
     approval_rate = sum(verdict == "approved" for verdict in verdicts) / total if total else 0.0
@@ -86,219 +107,249 @@ def formula_confidence(verdicts: Sequence[str]) -> float:
     return min(max(approval_rate * 0.8 + min(total / 10, 0.2) - penalty, 0.0), 1.0)
 
 
-class ConfidenceModel:
-    """Probability of acceptance, with bounds.
+class Belief(NamedTuple):
+    """Beta distribution of each candidate's acceptance, from counts alone.
+
+    Attributes
+    ----------
+    approved, refused : ndarray of shape (n,)
+        Decisions and pseudo-decisions of the pattern.
+    rule : ndarray of shape (n,)
+        Acceptance expected from the rule without the pattern's own decisions, 0..1.
+    """
+
+    approved: FloatArray
+    refused: FloatArray
+    rule: FloatArray
+
+    @property
+    def mean(self) -> FloatArray:
+        """Expected acceptance, 0..1."""
+        return self.approved / (self.approved + self.refused)
+
+    def quantile(self, share: float) -> FloatArray:
+        """Acceptance that is not exceeded with this probability, 0..1."""
+        return betaincinv(np.maximum(self.approved, 1e-9), np.maximum(self.refused, 1e-9), share)
+
+
+class ConfidenceModel(BaseEstimator):
+    """Probability of acceptance, with its bounds.
 
     Parameters
     ----------
     strength : float
-        Weight of the prior of a corrector, in decisions; a rule leans on its corrector, and a pattern on its rule, with
-        0.8 and 0.4 of it. The setting ``learning_rate`` is 1 / strength.
+        Decisions that the wider group counts for when a narrower one is judged (corrector for rule, rule for pattern),
+        and the belief about a corrector before any decision. The first decision of a pattern moves its confidence by
+        about ``1 / strength`` of the way, so it is the inverse of the setting ``learning_rate``.
     classifier_from : int
-        Decisions from which the classifier joins in; at twice as many it has two thirds of the weight.
+        Labels from which the classifier joins in. At twice as many it has two thirds of the weight.
     certainty : float
-        Of the bounds, one-sided.
+        Of the one-sided bounds ``lower``, ``upper`` and ``error_bound``, 0.5..1 exclusive.
+    folds : int
+        Blocks, contiguous in time, on which the calibration is made.
     seed : int
+        Kept with the model for the record; nothing in it is drawn at random, so equal data give equal predictions.
 
     Attributes
     ----------
-    classifier_ : sklearn.calibration.CalibratedClassifierCV or None
     decisions_ : int
-        Decisions it was fitted on.
+        Labels it was fitted on; 0 before.
+    classifier_ : AcceptanceClassifier or None
+        None with too few labels, or too few of one outcome.
+    calibration_ : Calibration or None
+
+    See Also
+    --------
+    models.risk : the error bound.
+
+    References
+    ----------
+    A. Gelman et al., "Bayesian Data Analysis", 3rd edition, chapter 5: hierarchical beta-binomial. Strengths are fixed here
+    rather than estimated, since the first decisions of a merchant cannot tell them.
+
+    Examples
+    --------
+    A pattern before any decision, after three approvals, and after two more decisions that were rejections:
+
+    >>> seen = pl.DataFrame({
+    ...     "corrector": ["price"] * 3, "pattern_decided": [0, 3, 5], "pattern_approved": [0, 3, 3],
+    ...     "pattern_recent_rejections": [0, 0, 2],
+    ... })
+    >>> ConfidenceModel().predict(seen)["confidence"].round(3).to_list()
+    [0.99, 0.992, 0.759]
     """
 
+    decisions_: int
+    classifier_: AcceptanceClassifier | None
+    calibration_: Calibration | None
+
     def __init__(
-        self, *, strength: float = 10.0, classifier_from: int = 200, certainty: float = 0.90, seed: int = 0
+        self,
+        *,
+        strength: float = 10.0,
+        classifier_from: int = 200,
+        certainty: float = 0.90,
+        folds: int = 5,
+        seed: int = 0,
     ) -> None:
         self.strength = strength
         self.classifier_from = classifier_from
         self.certainty = certainty
+        self.folds = folds
         self.seed = seed
-        self.classifier_: Any = None
         self.decisions_ = 0
-
-    def __repr__(self) -> str:
-        fitted = f"fitted on {self.decisions_} decisions" if self.decisions_ else "priors only"
-        return f"ConfidenceModel({fitted}, {'with' if self.classifier_ is not None else 'without'} classifier)"
+        self.classifier_ = None
+        self.calibration_ = None
 
     def fit(
         self,
-        features: pl.DataFrame,
-        accepted: np.ndarray,
+        X: pl.DataFrame,  # noqa: N803
+        accepted: ArrayLike,
         *,
-        weight: np.ndarray | None = None,
-        when: np.ndarray | None = None,
-    ) -> ConfidenceModel:
-        """Fit the classifier, if there are enough decisions of both outcomes.
+        weight: ArrayLike | None = None,
+        when: ArrayLike | None = None,
+    ) -> Self:
+        """Learn from decided candidates; with fewer than `classifier_from`, only their number.
 
         Parameters
         ----------
-        features : polars.DataFrame, shape (n, ...)
-            `FEATURES` and `CATEGORICAL`, as known when each question was asked.
-        accepted : numpy.ndarray of bool, shape (n,)
-        weight : numpy.ndarray, shape (n,), optional
-            Inverse propensities.
-        when : numpy.ndarray, shape (n,), optional
-            Order of the decisions; folds are blocks in time, so that no fold is calibrated on its own neighbours.
-        """
-        accepted = np.asarray(accepted, dtype=bool)
-        self.decisions_ = len(accepted)
-        self.classifier_ = None
-        rarest = min(accepted.sum(), (~accepted).sum()) if len(accepted) else 0
-        if len(accepted) < self.classifier_from or rarest < 10:
-            return self
-        from sklearn.calibration import CalibratedClassifierCV
+        X : polars.DataFrame
+            `FEATURES` and `CATEGORICAL`, as known when each question was asked; other columns are ignored.
+        accepted : array-like of bool, shape (n,)
+        weight : array-like of float, shape (n,), optional
+            Inverse propensities; only their ratios count.
+        when : array-like, shape (n,), optional
+            Order of the decisions. Folds are blocks in time, because neighbours in time are alike.
 
-        order = np.argsort(when, kind="stable") if when is not None else np.arange(len(accepted))
-        folds = _blocks(accepted[order], count=5)
-        # Isotonic needs about a thousand rows (scikit-learn's user guide); below, two parameters are all one can afford.
-        method = "isotonic" if len(accepted) >= 2000 else "sigmoid"
-        model = CalibratedClassifierCV(_pipeline(), method=method, cv=folds)
-        model.fit(
-            self._matrix(features)[order],
-            accepted[order],
-            sample_weight=None if weight is None else np.asarray(weight)[order],
-        )
-        self.classifier_ = model
+        Raises
+        ------
+        ValueError
+            When lengths differ or a weight is not positive.
+        """
+        known = np.asarray(accepted).astype(bool)
+        share = np.ones(len(known)) if weight is None else np.asarray(weight, dtype=float)
+        if not X.height == len(known) == len(share):
+            raise ValueError(
+                f"there are {X.height} rows, {len(known)} outcomes and {len(share)} weights; they must agree"
+            )
+        if len(share) and not (np.isfinite(share).all() and share.min() > 0):
+            raise ValueError(f"weights must be finite and above 0, not {share.min():g}..{share.max():g}")
+        self.decisions_, self.classifier_, self.calibration_ = len(known), None, None
+        if len(known) < self.classifier_from or min(known.sum(), (~known).sum()) < _FEWEST_OF_A_KIND:
+            return self
+        order = np.arange(len(known)) if when is None else np.argsort(np.asarray(when), kind="stable")
+        rows, known, share = self._with_belief(X)[order], known[order], share[order]
+        held_out = np.empty(len(known))
+        for block in np.array_split(np.arange(len(known)), self.folds):
+            rest = np.setdiff1d(np.arange(len(known)), block, assume_unique=True)
+            fitted = AcceptanceClassifier().fit(rows[rest], known[rest], weight=share[rest])
+            held_out[block] = fitted.predict_score(rows[block])
+        self.calibration_ = Calibration().fit(held_out, known, weight=share)
+        self.classifier_ = AcceptanceClassifier().fit(rows, known, weight=share)
         return self
 
-    def predict(self, features: pl.DataFrame) -> pl.DataFrame:
-        """Confidence of each row; works unfitted, from the priors and the counts in the features.
+    def predict(self, X: pl.DataFrame) -> pl.DataFrame:  # noqa: N803
+        """Confidence of each row. Works unfitted: from beliefs and the counts in the features.
 
         Returns
         -------
         polars.DataFrame
-            ``confidence``, ``lower`` and ``upper`` (one-sided bounds at `certainty`), ``error_bound`` (upper bound of the
-            error rate of the row's pattern, from decisions alone) and ``evidence`` (decisions of the pattern), in the
-            order of the rows; all but the last 0..1.
+            In the order of the rows:
+
+            - ``confidence``: probability of acceptance, 0.0001..0.9999
+            - ``lower``, ``upper``: one-sided bounds of it at `certainty`, 0..1
+            - ``error_bound``: upper bound of the pattern's error rate, see `models.risk.pooled_error_bound`
+            - ``evidence``: decisions on the same rule by the same corrector
         """
-        errors, successes = self.posterior(features)
-        total = errors + successes
-        confidence = successes / total
-        if self.classifier_ is not None and features.height:
-            share = self.decisions_ / (self.decisions_ + self.classifier_from)
-            probability = self.classifier_.predict_proba(self._matrix(features))[:, 1]
-            confidence = expit((1 - share) * _logit(confidence) + share * _logit(probability))
-        confidence = np.clip(confidence, _MARGIN, 1 - _MARGIN)
-        ends = (
-            stats.beta.ppf(q, confidence * total, (1 - confidence) * total)
-            for q in (1 - self.certainty, self.certainty)
-        )
-        lower, upper = ends
+        belief = self.belief(X)
+        found = Calibrated(belief.mean, belief.quantile(1 - self.certainty), belief.quantile(self.certainty))
+        if self.classifier_ is not None and self.calibration_ is not None and X.height:
+            found = self._blended(X, found)
+        confidence = np.clip(found.probability, _EDGE, 1 - _EDGE)
         return pl.DataFrame(
             {
                 "confidence": confidence,
-                "lower": np.minimum(lower, confidence),
-                "upper": np.maximum(upper, confidence),
-                "error_bound": beta_upper(errors, successes, certainty=self.certainty),
-                "evidence": features["pattern_decided"].cast(pl.Int64),
+                "lower": np.minimum(found.lower, confidence),
+                "upper": np.maximum(found.upper, confidence),
+                "error_bound": pooled_error_bound(X, certainty=self.certainty),
+                "evidence": floats(X, "rule_decided").astype(np.int64),
             }
         )
 
-    def posterior(self, features: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Pseudo-counts of errors and successes of each row's pattern, priors included, each of shape (n,).
+    def belief(self, X: pl.DataFrame) -> Belief:  # noqa: N803
+        """What the counts alone say of each row.
 
-        Each level is a beta-binomial whose prior is the level above it, counted without the level's own decisions:
-        corrector, then rule, then pattern. One more approval never lowers the share of successes, one more rejection
-        never raises it.
+        Each level is a beta-binomial whose prior is the level above it, without the level's own decisions: belief,
+        corrector, rule, pattern. A rejection among the pattern's last five counts twice, so that a change is felt.
         """
-        count = {name: features[name].to_numpy().astype(float) for name in _COUNTS}
-        prior = features["corrector"].replace_strict(PRIORS, default=DEFAULT_PRIOR, return_dtype=pl.Float64).to_numpy()
-        of_corrector = _shrunk(prior, self.strength, count, "corrector", "rule")
-        of_rule = _shrunk(of_corrector, 0.8 * self.strength, count, "rule", "pattern")
-        strength = 0.4 * self.strength
-        successes = strength * of_rule + count["pattern_approved"]
-        errors = strength * (1 - of_rule) + count["pattern_decided"] - count["pattern_approved"]
-        return errors, successes
+        mean, _ = priors(X)
+        held = counts(X)
+        for level in ("corrector", "rule"):
+            decided = held[level].approved + held[level].refused
+            mean = (self.strength * mean + held[level].approved) / (self.strength + decided)
+        mean = np.minimum(mean, own_doubt(X))
+        own, recent = held["pattern"], np.clip(floats(X, "pattern_recent_rejections"), 0, 5)
+        return Belief(self.strength * mean + own.approved, self.strength * (1 - mean) + own.refused + recent, mean)
 
     def save(self, folder: Path) -> None:
-        """Write the model: ``parameters.json`` and, with a classifier, ``classifier.skops``; no pickle."""
+        """Write the model as JSON into a folder, which is made where it is missing; it holds numbers and names, no code."""
         folder.mkdir(parents=True, exist_ok=True)
-        parameters = {
-            name: getattr(self, name) for name in ("strength", "classifier_from", "certainty", "seed", "decisions_")
+        state = {
+            "format": _FORMAT,
+            "parameters": self.get_params(),
+            "decisions": self.decisions_,
+            "classifier": self.classifier_.to_dict() if self.classifier_ is not None else None,
+            "calibration": self.calibration_.to_dict() if self.calibration_ is not None else None,
         }
-        (folder / "parameters.json").write_text(
-            json.dumps(parameters | {"features": [*FEATURES, *CATEGORICAL]}, indent=2), "utf-8"
-        )
-        if self.classifier_ is not None:
-            from skops import io
-
-            io.dump(self.classifier_, folder / "classifier.skops")
+        (folder / _FILE).write_text(json.dumps(state, allow_nan=False), "utf-8")
 
     @classmethod
-    def from_folder(cls, folder: Path) -> ConfidenceModel:
-        """The model that `save` wrote.
+    def from_folder(cls, folder: Path) -> Self:
+        """The model that `save` wrote; its predictions are the same to the bit.
 
         Raises
         ------
         OSError
             When the folder holds no model.
-        ValueError
-            When it was made for other features, or holds a type that is not on the list.
+        ModelFileError
+            When the file is damaged, of another format, or made for other features.
         """
-        parameters = json.loads((folder / "parameters.json").read_text("utf-8"))
-        if parameters.pop("features") != [*FEATURES, *CATEGORICAL]:
-            raise ValueError("it was made for other features; train again")
-        decisions = parameters.pop("decisions_")
-        model = cls(**parameters)
-        model.decisions_ = decisions
-        path = folder / "classifier.skops"
-        if path.exists():
-            from skops import io
-            from skops.io.exceptions import UntrustedTypesFoundException
+        path = Path(folder) / _FILE
+        text = path.read_bytes()
+        try:
+            state = json.loads(text)
+            if state["format"] != _FORMAT:
+                raise ValueError(f"its format is {state['format']!r}, this version reads {_FORMAT}")
+            made = cls(**state["parameters"])
+            made.decisions_ = int(state["decisions"])
+            if state["classifier"] is not None:
+                made.classifier_ = AcceptanceClassifier.from_dict(state["classifier"])
+                made.calibration_ = Calibration.from_dict(state["calibration"])
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ModelFileError(
+                f"{path} is no usable confidence model: {error}. Train again, or roll back."
+            ) from error
+        return made
 
-            try:
-                model.classifier_ = io.load(path, trusted=list(_TRUSTED))
-            except UntrustedTypesFoundException as error:
-                raise ValueError(f"it holds types that are not trusted: {error}") from error
-        return model
+    def _blended(self, rows: pl.DataFrame, believed: Calibrated) -> Calibrated:
+        """Belief and classifier, averaged in log odds; the classifier weighs more the more labels it was fitted on."""
+        assert self.classifier_ is not None
+        assert self.calibration_ is not None
+        seen = self.calibration_.predict(self.classifier_.predict_score(self._with_belief(rows)))
+        share = self.decisions_ / (self.decisions_ + self.classifier_from)
+        joined = Calibrated(
+            *(
+                expit(share * logits(ours) + (1 - share) * logits(theirs))
+                for ours, theirs in zip(seen, believed, strict=True)
+            )
+        )
+        drifts = floats(rows, "pattern_recent_rejections") >= _DRIFT
+        return Calibrated(
+            *(np.where(drifts, np.minimum(both, own), both) for both, own in zip(joined, believed, strict=True))
+        )
 
-    def _matrix(self, features: pl.DataFrame) -> np.ndarray:
-        errors, successes = self.posterior(features)
-        numeric = features.select(FEATURES).to_numpy().astype(float)
-        counts = [FEATURES.index(name) for name in (*_COUNTS, "same_value_approved", "same_value_rejected")]
-        numeric[:, counts] = np.log1p(numeric[:, counts])
-        base = _logit(successes / (errors + successes))
-        names = features.select(CATEGORICAL).to_numpy().astype(object)
-        return np.column_stack([base, numeric, names])
-
-
-def _shrunk(mean: np.ndarray, strength: float, count: dict[str, np.ndarray], level: str, below: str) -> np.ndarray:
-    """Mean of a level from the mean above it, without the decisions of the level below, which counts its own."""
-    decided = np.maximum(count[f"{level}_decided"] - count[f"{below}_decided"], 0)
-    approved = np.clip(count[f"{level}_approved"] - count[f"{below}_approved"], 0, decided)
-    return (strength * mean + approved) / (strength + decided)
-
-
-def _pipeline() -> Any:
-    from sklearn.compose import ColumnTransformer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    numeric = 1 + len(FEATURES)
-    columns = ColumnTransformer(
-        [
-            ("numeric", StandardScaler(), list(range(numeric))),
-            (
-                "names",
-                OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=10),
-                list(range(numeric, numeric + len(CATEGORICAL))),
-            ),
-        ]
-    )
-    return make_pipeline(columns, LogisticRegression(C=0.3, max_iter=1000))
-
-
-def _blocks(accepted: np.ndarray, *, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Contiguous folds; one whose outcome is all of a kind is widened to every fifth row, so that each has both."""
-    rows = np.arange(len(accepted))
-    parts = np.array_split(rows, count)
-    if any(len(set(accepted[part])) < 2 for part in parts):
-        by_outcome = np.argsort(accepted, kind="stable")
-        parts = [np.sort(by_outcome[start::count]) for start in range(count)]
-    return [(np.setdiff1d(rows, part), part) for part in parts]
-
-
-def _logit(probability: np.ndarray) -> np.ndarray:
-    return logit(np.clip(probability, _MARGIN, 1 - _MARGIN))
+    def _with_belief(self, rows: pl.DataFrame) -> pl.DataFrame:
+        belief = self.belief(rows)
+        return rows.with_columns(
+            pl.Series("believed", logits(belief.mean)), pl.Series("believed_of_rule", logits(belief.rule))
+        )

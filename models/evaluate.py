@@ -1,124 +1,250 @@
-"""How good a confidence is: calibration with its noise floor, ranking, and what it lets one automate."""
+"""How honest and how useful a confidence is: measures with intervals, and the picture of them.
+
+Calibration errors are never zero, not even for a perfect model, because labels are few; the floor beside the error says
+how much of it chance alone explains.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
 
-__all__ = ["adaptive_error", "coverage_at_precision", "evaluate", "noise_floor", "reliability", "reliability_figure"]
+from models.risk import lower_bound, upper_bound
 
-BINS = 15
-_RESAMPLES = 200
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "adaptive_error",
+    "area_under_roc",
+    "brier",
+    "coverage_at_precision",
+    "noise_floor",
+    "evaluate",
+    "log_loss",
+    "reliability_figure",
+    "reliability_table",
+]
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+_BINS = 15
+_FEWEST_IN_BIN = 20
 
 
-def evaluate(accepted: np.ndarray, confidence: np.ndarray, *, seed: int = 0) -> dict[str, float]:
-    """Every measure of one confidence on one test part.
+def brier(accepted: ArrayLike, confidence: ArrayLike) -> float:
+    """Mean squared distance between confidence and outcome: 0 is perfect, 0.25 is what 0.5 everywhere gets.
+
+    G. W. Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather Review 78(1), 1950.
+    """
+    y, p = _checked(accepted, confidence)
+    return float(np.mean((p - y) ** 2))
+
+
+def log_loss(accepted: ArrayLike, confidence: ArrayLike) -> float:
+    """Mean surprise in nats; confidences are cut to 0.0001..0.9999, so that one sure mistake does not cost infinity."""
+    y, p = _checked(accepted, confidence)
+    return float(-np.mean(np.log(np.clip(np.where(y, p, 1 - p), 1e-4, 1.0))))
+
+
+def adaptive_error(accepted: ArrayLike, confidence: ArrayLike, *, bins: int = _BINS) -> float:
+    """Mean distance between confidence and share of accepted over bins of equal size; equal confidences share a bin.
+
+    K. Nguyen, B. O'Connor, "Posterior calibration and exploratory analysis for NLP models", EMNLP 2015. Bins hold at
+    least 20 rows, so few rows make few bins.
+    """
+    y, p = _checked(accepted, confidence)
+    return _ece(y.astype(float), p, _bins(p, bins))
+
+
+def noise_floor(confidence: ArrayLike, *, bins: int = _BINS, draws: int = 100, seed: int = 0) -> float:
+    """Mean `adaptive_error` of a model whose every confidence is exactly true, with as many rows and such confidences."""
+    p = _checked(np.zeros(np.size(confidence)), confidence)[1]
+    random, places = np.random.default_rng(seed), _bins(p, bins)
+    return float(np.mean([_ece((random.random(len(p)) < p).astype(float), p, places) for _ in range(draws)]))
+
+
+def area_under_roc(accepted: ArrayLike, confidence: ArrayLike) -> float:
+    """Chance that an accepted candidate has a higher confidence than a refused one, ties counting half; NaN with one class."""
+    y, p = _checked(accepted, confidence)
+    positive = int(y.sum())
+    negative = len(y) - positive
+    if not positive or not negative:
+        return float("nan")
+    return float((rankdata(p)[y].sum() - positive * (positive + 1) / 2) / (positive * negative))
+
+
+def coverage_at_precision(accepted: ArrayLike, confidence: ArrayLike, *, precision: float = 0.95) -> float:
+    """Largest share of rows above one threshold of which at least `precision` were accepted, 0..1.
+
+    The threshold is chosen on these very rows, so this is what a threshold *could* reach, not what it would have.
+    """
+    y, p = _checked(accepted, confidence)
+    order = np.argsort(-p, kind="stable")
+    taken = np.arange(1, len(p) + 1)
+    is_threshold = np.append(np.diff(p[order]) != 0, True)
+    good = is_threshold & (np.cumsum(y[order]) >= precision * taken)
+    return float(taken[good].max() / len(p)) if good.any() else 0.0
+
+
+_MEASURES: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
+    "brier": brier,
+    "log_loss": log_loss,
+    "calibration_error": adaptive_error,
+    "auroc": area_under_roc,
+    "coverage_at_95": coverage_at_precision,
+}
+
+
+def evaluate(accepted: ArrayLike, confidence: ArrayLike, *, seed: int = 0, resamples: int = 200) -> dict[str, float]:
+    """Every measure with its 90 % bootstrap interval.
 
     Parameters
     ----------
-    accepted : numpy.ndarray of bool, shape (n,)
-    confidence : numpy.ndarray, shape (n,)
-        0..1; values outside (the mission's formula) are clipped.
+    accepted : array-like of bool, shape (n,)
+    confidence : array-like of float, shape (n,)
+        In 0..1.
+    seed : int
+        Of bootstrap and floor.
+    resamples : int
+        Bootstrap samples; 0 leaves the intervals out.
 
     Returns
     -------
-    dict
-        ``brier`` with its 95 % bootstrap interval ``brier_low``, ``brier_high``; ``log_loss``; ``calibration_error``
-        (adaptive, `BINS` bins of equal mass) and ``calibration_noise``, what a perfect model would show on so few rows;
-        ``auroc`` (nan when all outcomes are equal); ``coverage_at_95``, the largest share of the surest rows of which
-        95 % were accepted.
+    dict of str to float
+        ``rows``, ``base_rate``, ``calibration_noise`` (see `noise_floor`) and for each of brier, log_loss,
+        calibration_error, auroc and coverage_at_95 the value,
+        ``<measure>_low`` and ``<measure>_high``. A measure that is not defined (auroc with one class) is left out, so
+        all values are finite.
+
+    Raises
+    ------
+    ValueError
+        When there are no rows, or a confidence is outside 0..1.
+
+    Examples
+    --------
+    >>> found = evaluate([True, True, False, True], [0.9, 0.8, 0.3, 0.6])
+    >>> round(found["brier"], 3), found["auroc"], found["coverage_at_95"]
+    (0.075, 1.0, 0.75)
     """
-    truth = np.asarray(accepted, dtype=float)
-    p = np.clip(np.asarray(confidence, dtype=float), 0, 1)
-    chance = np.random.default_rng(seed)
-    squares = (p - truth) ** 2
-    means = squares[chance.integers(0, len(p), (_RESAMPLES, len(p)))].mean(axis=1)
-    safe = np.clip(p, 1e-6, 1 - 1e-6)
-    return {
-        "brier": float(squares.mean()),
-        "brier_low": float(np.quantile(means, 0.025)),
-        "brier_high": float(np.quantile(means, 0.975)),
-        "log_loss": float(-(truth * np.log(safe) + (1 - truth) * np.log(1 - safe)).mean()),
-        "calibration_error": adaptive_error(truth, p),
-        "calibration_noise": noise_floor(p, seed=seed),
-        "auroc": _auroc(truth, p),
-        "coverage_at_95": coverage_at_precision(truth, p, 0.95),
-    }
+    y, p = _checked(accepted, confidence)
+    found = {"rows": float(len(y)), "base_rate": float(y.mean()), "calibration_noise": noise_floor(p, seed=seed)}
+    found |= {name: measure(y, p) for name, measure in _MEASURES.items()}
+    random = np.random.default_rng(seed)
+    drawn: dict[str, list[float]] = {name: [] for name in _MEASURES}
+    for _ in range(resamples):
+        rows = random.integers(0, len(y), len(y))
+        for name, measure in _MEASURES.items():
+            drawn[name].append(measure(y[rows], p[rows]))
+    for name, values in drawn.items():
+        if np.isfinite(values).any():
+            low, high = np.nanquantile(values, [0.05, 0.95])
+            found |= {f"{name}_low": float(low), f"{name}_high": float(high)}
+    return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
-def reliability(accepted: np.ndarray, confidence: np.ndarray, *, bins: int = BINS) -> list[tuple[float, float, int]]:
-    """Mean confidence, share accepted and number of rows of each bin; bins hold equally many rows, surest last."""
-    order = np.argsort(confidence, kind="stable")
-    parts = [part for part in np.array_split(order, min(bins, len(order))) if len(part)]
-    truth, p = np.asarray(accepted, dtype=float), np.asarray(confidence, dtype=float)
-    return [(float(p[part].mean()), float(truth[part].mean()), len(part)) for part in parts]
+def reliability_table(accepted: ArrayLike, confidence: ArrayLike, *, bins: int = _BINS) -> pl.DataFrame:
+    """What was promised beside what was kept.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row a bin of about equal size, lowest confidence first: ``rows``, ``confidence`` (mean), ``accepted`` (share),
+        ``low`` and ``high`` (95 % Clopper-Pearson interval of that share).
+    """
+    y, p = _checked(accepted, confidence)
+    return (
+        pl.DataFrame({"bin": _bins(p, bins), "confidence": p, "accepted": y})
+        .group_by("bin")
+        .agg(pl.len().cast(pl.Int64).alias("rows"), pl.col("confidence").mean(), pl.col("accepted").sum().alias("hits"))
+        .sort("bin")
+        .with_columns(
+            (pl.col("hits") / pl.col("rows")).alias("accepted"),
+            pl.struct("hits", "rows")
+            .map_batches(lambda s: _ends(s, upper=False), return_dtype=pl.Float64)
+            .alias("low"),
+            pl.struct("hits", "rows")
+            .map_batches(lambda s: _ends(s, upper=True), return_dtype=pl.Float64)
+            .alias("high"),
+        )
+        .select("rows", "confidence", "accepted", "low", "high")
+    )
 
 
-def adaptive_error(accepted: np.ndarray, confidence: np.ndarray, *, bins: int = BINS) -> float:
-    """Expected calibration error over bins of equal mass, 0..1.
+def reliability_figure(accepted: ArrayLike, confidences: Mapping[str, ArrayLike]) -> Figure:
+    """Reliability diagram of several models over the same rows, with the spread of their confidences below.
 
-    References
+    Parameters
     ----------
-    Nixon et al.: Measuring calibration in deep learning, CVPR workshops 2019.
+    accepted : array-like of bool, shape (n,)
+    confidences : mapping of str to array-like of float
+        Model to its confidences; the first is drawn with its intervals.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Bound to no window; save it with `savefig`.
     """
-    rows = reliability(accepted, confidence, bins=bins)
-    total = sum(count for _, _, count in rows)
-    return sum(count * abs(mean - share) for mean, share, count in rows) / total if total else 0.0
-
-
-def noise_floor(confidence: np.ndarray, *, seed: int = 0, draws: int = 100) -> float:
-    """Mean calibration error that a perfect model with these confidences would show; an error below it means nothing."""
-    chance = np.random.default_rng(seed)
-    p = np.asarray(confidence, dtype=float)
-    return float(np.mean([adaptive_error(chance.random(len(p)) < p, p) for _ in range(draws)])) if len(p) else 0.0
-
-
-def coverage_at_precision(accepted: np.ndarray, confidence: np.ndarray, precision: float) -> float:
-    """Largest share of rows, surest first, whose accepted share is at least `precision`; rows of equal confidence go together."""
-    order = np.argsort(-np.asarray(confidence, dtype=float), kind="stable")
-    truth, p = np.asarray(accepted, dtype=float)[order], np.asarray(confidence, dtype=float)[order]
-    shares = np.cumsum(truth) / np.arange(1, len(truth) + 1)
-    ends = np.append(p[1:] != p[:-1], True)
-    passing = np.flatnonzero((shares >= precision) & ends)
-    return float((passing[-1] + 1) / len(truth)) if len(passing) else 0.0
-
-
-def reliability_figure(accepted: np.ndarray, confidences: Mapping[str, np.ndarray]) -> Any:
-    """A figure: reliability diagram on the left, accepted share against automated share on the right."""
     from matplotlib.figure import Figure
 
-    colours = ("#0f6fde", "#0b9e73", "#b0554a", "#7d5bd0")
-    figure = Figure(figsize=(10, 4.4), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    left.plot([0, 1], [0, 1], color="#9aa7b4", linewidth=1, linestyle=(0, (4, 4)))
-    for colour, (name, confidence) in zip(colours, confidences.items(), strict=False):
-        rows = reliability(accepted, confidence, bins=10)
-        left.plot([r[0] for r in rows], [r[1] for r in rows], marker="o", markersize=4, color=colour, label=name)
-        order = np.argsort(-np.asarray(confidence), kind="stable")
-        shares = np.cumsum(np.asarray(accepted, dtype=float)[order]) / np.arange(1, len(order) + 1)
-        right.plot(np.arange(1, len(order) + 1) / len(order), shares, color=colour, label=name)
-    right.axhline(0.95, color="#9aa7b4", linewidth=1, linestyle=(0, (4, 4)))
-    left.set(
-        xlabel="confidence", ylabel="share accepted", title="Is the confidence honest?", xlim=(0, 1), ylim=(0, 1.02)
-    )
-    right.set(
-        xlabel="share automated, surest first",
-        ylabel="share accepted",
-        title="What can be automated?",
-        xlim=(0, 1),
-        ylim=(min(0.5, right.get_ylim()[0]), 1.01),
-    )
-    for axes in (left, right):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(color="#e8edf2", linewidth=0.8)
+    figure = Figure(figsize=(6.4, 7.2), layout="constrained", facecolor="white")
+    above, below = figure.subplots(2, 1, height_ratios=[3.2, 1], sharex=True)
+    above.plot([0, 1], [0, 1], color="#9aa3ad", linewidth=1, linestyle=(0, (4, 3)), label="as promised")
+    colours = ["#0b6e8f", "#d1752a", "#7a8b3c", "#8e5aa8", "#5f6b76"]
+    for place, (name, confidence) in enumerate(confidences.items()):
+        table, colour = reliability_table(accepted, confidence), colours[place % len(colours)]
+        x, y = table["confidence"].to_numpy(), table["accepted"].to_numpy()
+        label = f"{name}: Brier {brier(accepted, confidence):.3f}, ECE {adaptive_error(accepted, confidence):.3f}"
+        label += f" (floor {noise_floor(confidence):.3f})"
+        above.plot(x, y, marker="o", markersize=4.5, linewidth=1.6, color=colour, label=label, zorder=9 - place)
+        if place == 0:
+            above.fill_between(x, table["low"].to_numpy(), table["high"].to_numpy(), color=colour, alpha=0.14, lw=0)
+        below.hist(
+            np.asarray(confidence, dtype=float),
+            bins=np.linspace(0, 1, 41).tolist(),
+            histtype="step",
+            color=colour,
+            lw=1.4,
+        )
+    above.set(ylabel="share accepted", xlim=(0, 1), ylim=(0, 1.005))
+    above.set_title(f"Is the confidence honest?  {np.size(accepted):,} decisions", loc="left", fontsize=11)
+    above.legend(frameon=False, fontsize=8.5, loc="upper left")
+    below.set(xlabel="confidence", ylabel="candidates")
+    for axes in (above, below):
+        axes.grid(color="#e6e9ec", linewidth=0.8)
         axes.set_axisbelow(True)
-    left.legend(frameon=False, loc="upper left")
+        axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
-def _auroc(truth: np.ndarray, p: np.ndarray) -> float:
-    from sklearn.metrics import roc_auc_score
+def _ends(pair: pl.Series, *, upper: bool) -> pl.Series:
+    hits, rows = pair.struct.field("hits").to_numpy(), pair.struct.field("rows").to_numpy()
+    bound = upper_bound if upper else lower_bound
+    return pl.Series(bound(hits, rows, certainty=0.975))
 
-    return float(roc_auc_score(truth, p)) if 0 < truth.sum() < len(truth) else float("nan")
+
+def _bins(confidence: FloatArray, bins: int) -> NDArray[np.intp]:
+    wanted = max(1, min(bins, len(confidence) // _FEWEST_IN_BIN))
+    edges = np.unique(np.quantile(confidence, np.linspace(0, 1, wanted + 1)[1:-1])) if wanted > 1 else np.empty(0)
+    return np.searchsorted(edges, confidence, side="left")
+
+
+def _ece(accepted: FloatArray, confidence: FloatArray, places: NDArray[np.intp]) -> float:
+    gap = np.bincount(places, weights=accepted - confidence)
+    return float(np.abs(gap).sum() / len(confidence))
+
+
+def _checked(accepted: ArrayLike, confidence: ArrayLike) -> tuple[BoolArray, FloatArray]:
+    y, p = np.asarray(accepted).astype(bool).ravel(), np.asarray(confidence, dtype=float).ravel()
+    if not len(y) or len(y) != len(p):
+        raise ValueError(f"there must be as many outcomes as confidences, and at least one, not {len(y)} and {len(p)}")
+    if not (np.isfinite(p).all() and p.min() >= 0 and p.max() <= 1):
+        raise ValueError(f"confidences must be in 0..1, not {p.min():g}..{p.max():g}")
+    return y, p

@@ -1,102 +1,189 @@
-"""Nearest past decisions: a FAISS index that can always be rebuilt from the database."""
+"""Nearest past decisions: an index over unit vectors that can be added to, taken from and rebuilt at any time."""
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["NeighbourIndex"]
 
+Vectors = NDArray[np.float32]
+
+_HASH_TABLE = 2
+"""`DirectMap::Hashtable` of FAISS: finds and removes a vector by its number without scanning the cells."""
+
 
 class NeighbourIndex:
-    """Named unit vectors, searched by cosine similarity; safe to use from several threads.
+    """Index of text identifiers by cosine similarity, exact while small, in cells (IVF) above.
+
+    Safe to use from several threads. Nothing in it is the only copy: it is rebuilt from the database.
 
     Parameters
     ----------
     dimension : int
         Length of the vectors.
-    approximate_from : int
-        Number of vectors from which a graph (HNSW) answers in place of the exact scan. Removing from the graph
-        rebuilds it.
+    exact_below : int
+        Up to this many vectors every one is compared; above, only those in the nearest cells.
+    cells_searched : float
+        Share of the cells that is searched above, 0..1: more is slower and misses less.
+    seed : int
+        Of the division into cells.
+
+    Examples
+    --------
+    >>> index = NeighbourIndex(2)
+    >>> index.add(["a", "b"], np.array([[1, 0], [0, 1]], dtype="float32"))
+    >>> found, similarity = index.search(np.array([[0.6, 0.8]], dtype="float32"), count=3)
+    >>> found.tolist(), [f"{one:.2f}" for one in similarity[0]]
+    ([['b', 'a', None]], ['0.80', '0.60', '-inf'])
+
+    References
+    ----------
+    M. Douze et al., "The Faiss library", arXiv 2401.08281: inverted files, direct map, removal.
     """
 
-    def __init__(self, dimension: int, *, approximate_from: int = 100_000) -> None:
+    def __init__(
+        self, dimension: int, *, exact_below: int = 50_000, cells_searched: float = 0.05, seed: int = 0
+    ) -> None:
+        if dimension < 1 or exact_below < 1 or not 0 < cells_searched <= 1:
+            raise ValueError(
+                f"dimension and exact_below must be at least 1 and cells_searched in 0..1, "
+                f"not {dimension}, {exact_below} and {cells_searched}"
+            )
         self.dimension = dimension
-        self._approximate_from = approximate_from
+        self.exact_below = exact_below
+        self.cells_searched = cells_searched
+        self.seed = seed
         self._lock = threading.RLock()
-        self._names: list[str] = []
-        self._places: dict[str, int] = {}
-        self._vectors = np.empty((0, dimension), np.float32)
-        self._index: faiss.Index = faiss.IndexFlatIP(dimension)
+        self._clear()
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._number)
 
-    def add(self, ids: Sequence[str], vectors: np.ndarray) -> None:
-        """Add vectors, float32 ``(len(ids), dimension)``; a known id gets its new vector.
+    def __contains__(self, identifier: object) -> bool:
+        return identifier in self._number
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every vector is compared."""
+        return self._cells == 0
+
+    def add(self, ids: Sequence[str], vectors: Vectors) -> None:
+        """Put identifiers in, or replace their vectors; of an identifier given twice the last vector counts.
+
+        Parameters
+        ----------
+        ids : sequence of str
+        vectors : ndarray of shape (len(ids), dimension)
+            Of length 1, so that the inner product is the cosine.
 
         Raises
         ------
         ValueError
-            When shapes do not fit or an id is given twice.
+            When shapes do not fit or a number is not finite; nothing is then added.
         """
-        vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-        if vectors.shape != (len(ids), self.dimension):
-            raise ValueError(f"vectors have shape {vectors.shape}, expected {(len(ids), self.dimension)}")
-        if len(set(ids)) < len(ids):
-            raise ValueError("an id is given twice")
+        given = self._checked(vectors, rows=len(ids))
+        last = {identifier: row for row, identifier in enumerate(ids)}
         with self._lock:
-            if known := [name for name in ids if name in self._places]:
-                self.remove(known)
-            self._places |= {name: len(self._names) + offset for offset, name in enumerate(ids)}
-            self._names += list(ids)
-            self._vectors = np.concatenate([self._vectors, vectors])
-            if isinstance(self._index, faiss.IndexFlat) and len(self._names) >= self._approximate_from:
-                self._rebuild()
-            else:
-                self._index.add(vectors)
-
-    def remove(self, ids: Sequence[str]) -> None:
-        """Take vectors out; unknown ids are ignored."""
-        with self._lock:
-            gone = {self._places[name] for name in ids if name in self._places}
-            if not gone:
+            self.remove(list(last))
+            if not last:
                 return
-            keep = np.array([place for place in range(len(self._names)) if place not in gone], dtype=int)
-            self._names = [self._names[place] for place in keep]
-            self._places = {name: place for place, name in enumerate(self._names)}
-            self._vectors = self._vectors[keep]
-            self._rebuild()
+            numbers = np.arange(self._next, self._next + len(last), dtype=np.int64)
+            self._next += len(last)
+            self._fitting(given[list(last.values())])
+            self._index.add_with_ids(given[list(last.values())], numbers)
+            self._number.update(zip(last, numbers.tolist(), strict=True))
+            self._name.update(zip(numbers.tolist(), last, strict=True))
 
-    def search(self, vectors: np.ndarray, *, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """The nearest ids of each query, best first.
+    def remove(self, ids: Sequence[str]) -> int:
+        """Take identifiers out; gives how many of them were there."""
+        with self._lock:
+            numbers = [number for i in ids if (number := self._number.pop(i, None)) is not None]
+            if numbers:
+                self._index.remove_ids(faiss.IDSelectorBatch(np.array(numbers, dtype=np.int64)))
+                for number in numbers:
+                    del self._name[number]
+            return len(numbers)
+
+    def search(self, vectors: Vectors, *, count: int) -> tuple[NDArray[np.object_], Vectors]:
+        """The nearest identifiers of each vector, most similar first.
+
+        Parameters
+        ----------
+        vectors : ndarray of shape (n, dimension)
+        count : int
+            How many for each.
 
         Returns
         -------
-        ids : numpy.ndarray of object, shape (n_queries, count)
-            None where there are fewer vectors than `count`.
-        similarities : numpy.ndarray of float32, shape (n_queries, count)
-            Cosine, -1..1; -1 where the id is None.
+        tuple of ndarray, each of shape (n, count)
+            Identifiers (None where there are fewer) and cosines in -1..1 (minus infinity there).
         """
-        queries = np.ascontiguousarray(vectors, dtype=np.float32)
+        if count < 1:
+            raise ValueError(f"count must be at least 1, not {count}")
+        asked = self._checked(vectors)
+        found = np.full((len(asked), count), None, dtype=object)
+        similarities = np.full((len(asked), count), -np.inf, dtype=np.float32)
         with self._lock:
-            if not self._names:
-                return np.full((len(queries), count), None, dtype=object), np.full(
-                    (len(queries), count), -1.0, np.float32
-                )
-            similarities, places = self._index.search(queries, count)
-            names = np.array([*self._names, None], dtype=object)
-        return names[places], np.where(places < 0, np.float32(-1), similarities)
+            most = min(count, len(self))
+            if not most or not len(asked):
+                return found, similarities
+            near, numbers = self._index.search(asked, most)
+            found[:, :most] = [[self._name.get(number) for number in row] for row in numbers.tolist()]
+        similarities[:, :most] = np.where(numbers >= 0, np.clip(near, -1, 1), -np.inf)
+        return found, similarities
 
-    def _rebuild(self) -> None:
-        if len(self._names) >= self._approximate_from:
-            self._index = faiss.IndexHNSWFlat(self.dimension, 32, faiss.METRIC_INNER_PRODUCT)
-            self._index.hnsw.efConstruction = 80
-            self._index.hnsw.efSearch = 128
-        else:
-            self._index = faiss.IndexFlatIP(self.dimension)
-        if len(self._names):
-            self._index.add(self._vectors)
+    def rebuild(self, ids: Sequence[str], vectors: Vectors) -> None:
+        """Forget everything and hold these; arguments as `add`."""
+        given = self._checked(vectors, rows=len(ids))
+        with self._lock:
+            self._clear()
+            self.add(ids, given)
+
+    def _clear(self) -> None:
+        self._number: dict[str, int] = {}
+        self._name: dict[int, str] = {}
+        self._next = 0
+        self._cells = 0
+        self._index: faiss.Index = faiss.IndexIDMap2(faiss.IndexFlatIP(self.dimension))
+
+    def _fitting(self, arriving: Vectors) -> None:
+        """Divide into cells, or into more of them, when the index has outgrown what it is."""
+        size = len(self) + len(arriving)
+        # Cells stay useful until the index is four times as large as when they were made.
+        if size <= self.exact_below or size <= 4 * (self._cells / 4) ** 2:
+            return
+        numbers = np.fromiter(self._name, dtype=np.int64, count=len(self._name))
+        held = self._index.reconstruct_batch(numbers) if len(numbers) else np.empty((0, self.dimension), np.float32)
+        known = np.concatenate([held, arriving])
+        self._cells = max(int(4 * math.sqrt(size)), 1)
+        # Forty vectors a cell are what k-means is given by FAISS's own advice; more only costs time.
+        sample = np.random.default_rng(self.seed).permutation(len(known))[: 40 * self._cells]
+        # FAISS asks for at least as many vectors as cells.
+        self._cells = min(self._cells, len(sample))
+        index = faiss.IndexIVFFlat(
+            faiss.IndexFlatIP(self.dimension), self.dimension, self._cells, faiss.METRIC_INNER_PRODUCT
+        )
+        index.cp.seed = self.seed + 1
+        index.cp.min_points_per_centroid = 1
+        index.cp.spherical = True
+        index.train(np.ascontiguousarray(known[np.sort(sample)]))
+        index.set_direct_map_type(_HASH_TABLE)
+        index.nprobe = max(1, math.ceil(self.cells_searched * self._cells))
+        if len(numbers):
+            index.add_with_ids(held, numbers)
+        self._index = index
+
+    def _checked(self, vectors: Vectors, *, rows: int | None = None) -> Vectors:
+        given = np.ascontiguousarray(vectors, dtype=np.float32)
+        if given.ndim != 2 or given.shape[1] != self.dimension or (rows is not None and len(given) != rows):
+            wanted = f"({'n' if rows is None else rows}, {self.dimension})"
+            raise ValueError(f"vectors must have the shape {wanted}, not {given.shape}")
+        if not np.isfinite(given).all():
+            raise ValueError("vectors hold numbers that are not finite; leave those texts out or embed them again")
+        return given
