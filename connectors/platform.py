@@ -181,6 +181,9 @@ class Platform:
     capabilities : frozenset of Capability
     writable : mapping of str to frozenset of str
         Kind to the canonical fields that `Connector.push` can change.
+    rewritten : mapping of str to frozenset of str
+        Kind to the fields whose values the platform replaces by its own after a write (a picture is copied to the
+        platform's address), so that only the number of values can be compared when reading back.
     open : callable
         ``open(connection, **options) -> Connector``.
     """
@@ -192,6 +195,7 @@ class Platform:
     capabilities: frozenset[Capability]
     writable: Mapping[str, frozenset[str]]
     open: Callable[..., Connector] = field(repr=False)
+    rewritten: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @cache

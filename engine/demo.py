@@ -7,6 +7,7 @@ right to correct. Nothing here is scripted beyond the reviewer: the counts are w
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -125,8 +126,8 @@ def _verdicts(workspace: Workspace, waiting: pl.DataFrame, truth: pl.DataFrame) 
 
 
 def agrees(value: str, right: str) -> bool:
-    """Whether a reviewer would take a value for the true one: equal but for blanks and letter case."""
-    return value.split() == right.split() or value.casefold().split() == right.casefold().split()
+    """Whether a reviewer would take a value for the true one: equal as a browser shows it, but for letter case."""
+    return html.unescape(value).casefold().split() == html.unescape(right).casefold().split()
 
 
 @contextmanager

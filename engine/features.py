@@ -47,7 +47,7 @@ def with_features(
     frequencies : polars.DataFrame
         ``field, value, value_frequency``: share of the value among the records' values of that field.
     safe : dict
-        Corrector to whether its values never change the meaning.
+        Rule to whether its correction cannot change the meaning (`engine.rules.Rule.fix`).
     """
     frame = (
         proposed.with_columns(

@@ -320,7 +320,15 @@ def _with_pattern_rules(workspace: Workspace, best: pl.DataFrame, connection: st
 
 
 def _push(workspace: Workspace, run: Run, connection: str, channel: str, target: Target) -> None:
-    outcome = push(workspace.store, workspace.vault, workspace.lake, target, connection=connection, run_id=run.run_id)
+    outcome = push(
+        workspace.store,
+        workspace.vault,
+        workspace.lake,
+        target,
+        connection=connection,
+        run_id=run.run_id,
+        rewritten=workspace.rewritten(connection),
+    )
     run.counts.update(
         pushed=outcome.pushed,
         verified=len(outcome.verified),

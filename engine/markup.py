@@ -24,6 +24,9 @@ _ACTIVE = _words(
 _VOID = _words("area br col hr img input link meta source track wbr")
 
 
+_HIDES = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+
+
 def has_markup(text: str) -> bool:
     """Whether HTML tags or comments stand in the text."""
     return _TAG.search(text) is not None
@@ -62,31 +65,37 @@ def without_tags(text: str, refused: Callable[[str], bool]) -> str:
 
 
 class _Reader(HTMLParser):
-    """Collects text and allowed tags; what stands inside a tag that runs something is dropped with it."""
+    """Collects text and allowed tags; what stands inside a tag that runs something, or is not displayed, is dropped with it."""
 
     def __init__(self, tags: Collection[str] | None, line_end: str) -> None:
         super().__init__(convert_charrefs=False)
         self.parts: list[str] = []
-        self._tags, self._line_end, self._hidden = tags, line_end, 0
+        self._tags, self._line_end = tags, line_end
+        self._unseen: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in ("script", "style"):
-            self._hidden += 1
+        # The attribute that hides an element is dropped below: its text must not come to light by that.
+        if tag not in _VOID and (self._unseen or tag in ("script", "style") or _is_hidden(attrs)):
+            self._unseen.append(tag)
+        elif self._unseen:
+            return
         elif self._stays(tag):
             self.parts.append(f"<{tag}{''.join(_attribute(name, value) for name, value in attrs)}>")
         elif tag in _BLOCKS:
             self.parts.append(self._line_end)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in ("script", "style"):
-            self._hidden = max(self._hidden - 1, 0)
+        if self._unseen:
+            # An end without its start closes nothing; one further out closes all that was left open inside.
+            if tag in self._unseen:
+                del self._unseen[len(self._unseen) - 1 - self._unseen[::-1].index(tag) :]
         elif self._stays(tag):
             self.parts.append(f"</{tag}>")
         elif tag in _BLOCKS:
             self.parts.append(self._line_end)
 
     def handle_data(self, data: str) -> None:
-        if not self._hidden:
+        if not self._unseen:
             self.parts.append(data)
 
     def handle_entityref(self, name: str) -> None:
@@ -97,6 +106,12 @@ class _Reader(HTMLParser):
 
     def _stays(self, tag: str) -> bool:
         return tag not in _ACTIVE if self._tags is None else tag in self._tags and tag not in _ACTIVE
+
+
+def _is_hidden(attributes: list[tuple[str, str | None]]) -> bool:
+    return any(
+        name == "hidden" or (name == "style" and _HIDES.search(value or "") is not None) for name, value in attributes
+    )
 
 
 def _attribute(name: str, value: str | None) -> str:
@@ -118,7 +133,7 @@ class _Sieve(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         written = self.get_starttag_text() or ""
         drop = self._refused(written)
-        hides = drop and re.search(r"display\s*:\s*none", written, re.IGNORECASE) is not None
+        hides = drop and _HIDES.search(written) is not None
         if not drop:
             self._copy(written)
         if tag not in _VOID and not written.endswith("/>"):

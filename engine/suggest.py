@@ -119,7 +119,7 @@ class Suggester:
         decisions = self._context.decisions
         proposed = proposed.join(questions.drop("record"), on="issue_id", how="inner", maintain_order="left")
         similar = self._knowledge.similar_patterns(proposed["pattern_id"].unique(maintain_order=True).to_list())
-        safe = {name: kind.safe for name, kind in correctors().items()}
+        safe = {rule.id: rule.fix == "safe" for rule in self._rules.values()}
         featured = with_features(proposed, decisions, similar, self._frequencies(proposed), safe)
         seen = featured.select([*FEATURES, *CATEGORICAL])
         predicted = self._model.predict(seen)

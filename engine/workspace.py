@@ -420,6 +420,11 @@ class Workspace:
             return True
         return field.partition(".")[0] in port.platform(name).writable.get(kind, frozenset())
 
+    def rewritten(self, connection: str) -> Mapping[str, frozenset[str]]:
+        """Kind to the fields whose values the platform replaces by its own; see `connectors.platform.Platform`."""
+        name = self._platform_of(connection)
+        return {} if name == FEED else port.platform(name).rewritten
+
     def candidate_rows(self, weighed: pl.DataFrame, asked: pl.DataFrame) -> list[dict[str, Any]]:
         """Rows of the table ``candidates`` from `engine.suggest.Suggester.suggest`; personal values are sealed."""
         where = {

@@ -79,13 +79,10 @@ class Corrector(ABC):
         File name without ending; used in rules, candidates and statistics.
     handles : frozenset of str
         Canonical fields it can write, or `ANY_FIELD`.
-    safe : bool
-        Whether its values never change the meaning (white space, notation).
     """
 
     name: str
     handles: frozenset[str]
-    safe: bool = False
 
     def fit(self, context: Context) -> None:
         """Learn from the merchant's own records and decisions. The default learns nothing."""

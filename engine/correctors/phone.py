@@ -19,7 +19,6 @@ class PhoneCorrector(Corrector):
 
     name = "phone"
     handles = frozenset(("phone",))
-    safe = True
 
     def suggest(self, questions: pl.DataFrame, context: Context) -> pl.DataFrame:
         """One E.164 number for each text that is a valid number under some plan tried; nothing for an invalid one."""

@@ -44,7 +44,6 @@ class TextCorrector(Corrector):
 
     name = "text"
     handles = frozenset((*_FIELDS, *_PERSONAL, "attributes"))
-    safe = True
 
     def __init__(self) -> None:
         self.vocabulary_: dict[str, str] = {}

@@ -129,6 +129,7 @@ PLATFORM = Platform(
         CredentialField("api_secret", "Client secret", "of the app in the Dev Dashboard", required=False),
     ),
     capabilities=frozenset(Capability),
+    rewritten={"product": frozenset({"images"})},
     writable={
         "product": frozenset(
             {

@@ -99,6 +99,7 @@ PLATFORM = Platform(
         ),
     ),
     capabilities=frozenset(Capability),
+    rewritten={"product": frozenset({"images"})},
     writable={
         "product": frozenset(
             [
