@@ -55,7 +55,7 @@ def with_features(
             (pl.len().over("issue_id", "value") / pl.len().over("issue_id")).alias("agreement"),
             pl.len().over("issue_id").cast(pl.Float64).alias("candidate_count"),
             pl.col("score").alias("corrector_score"),
-            pl.col("corrector")
+            pl.col("rule_id")
             .replace_strict(safe, default=False, return_dtype=pl.Boolean)
             .cast(pl.Float64)
             .alias("safe"),
