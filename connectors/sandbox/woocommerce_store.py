@@ -215,7 +215,7 @@ class Store(Tables):
             "created": placed,
             "modified": _read(order["updated_at"]) if at is None else at,
             "paid": placed if order["status"] in ("paid", "fulfilled") else None,
-            "completed": _read(order["shipped_at"]) if order["shipped_at"] else None,
+            "completed": max(placed, _read(order["shipped_at"])) if order["shipped_at"] else None,
         }
         self.orders[row["id"]] = row
         return str(row["id"])

@@ -110,7 +110,7 @@ class PriceCorrector(Corrector):
                 yield Proposal(
                     "", 0.5, "A sale price of nothing is no sale price; without it the regular price is shown."
                 )
-            if check not in ("decimal", "") and _PLAIN.fullmatch(observed.strip()):
+            if check not in ("decimal", "pattern", "") and _PLAIN.fullmatch(observed.strip()):
                 # The notation is right; what is wrong is the amount, which nobody but the merchant knows.
                 return
             yield from self._read(field, observed, code, places)
