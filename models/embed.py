@@ -138,7 +138,9 @@ class SentenceEmbedder:
             # Seconds long, so only for those who embed.
             import torch
             from sentence_transformers import SentenceTransformer
+            from transformers.utils import logging
 
+            logging.disable_progress_bar()
             torch.set_num_threads(self.threads or min(os.cpu_count() or 1, 4))
             self._model = SentenceTransformer(
                 str(folder),
