@@ -24,6 +24,9 @@ from sklearn.linear_model import SGDClassifier
 __all__ = ["CategoryClassifier", "CategoryGuess"]
 
 SEPARATOR = " > "
+_BATCH = 2_000
+"""Texts that are classified at once, so that memory does not grow with the catalogue."""
+
 _EPOCHS = 8
 _MOST_STEPS = 8e9
 """Multiplications that training one node may cost (about ten seconds); a wide flat tree is trained on fewer rows."""
@@ -161,10 +164,13 @@ class CategoryClassifier(BaseEstimator):
             raise NotFittedError("CategoryClassifier is not fitted; call fit with texts and categories first")
         if not self.is_ready_ or not len(texts):
             return [[] for _ in texts]
-        leaves = self._leaf_probabilities(self._features(texts))
-        ancestors = leaves @ self._ancestry
-        order = np.argsort(-leaves, axis=1, kind="stable")[:, :count]
-        return [self._guesses(leaves[row], ancestors[row], order[row], safe) for row in range(len(texts))]
+        guesses: list[list[CategoryGuess]] = []
+        for start in range(0, len(texts), _BATCH):
+            leaves = self._leaf_probabilities(self._features(texts[start : start + _BATCH]))
+            ancestors = leaves @ self._ancestry
+            order = np.argsort(-leaves, axis=1, kind="stable")[:, :count]
+            guesses += [self._guesses(leaves[row], ancestors[row], order[row], safe) for row in range(len(leaves))]
+        return guesses
 
     def _guesses(
         self, leaves: NDArray[np.float64], ancestors: NDArray[np.float64], order: NDArray[np.intp], safe: float
