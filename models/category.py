@@ -28,8 +28,8 @@ _BATCH = 2_000
 """Texts that are classified at once, so that memory does not grow with the catalogue."""
 
 _EPOCHS = 8
-_MOST_STEPS = 8e9
-"""Multiplications that training one node may cost (about ten seconds); a wide flat tree is trained on fewer rows."""
+_MOST_STEPS = 2.5e9
+"""Multiplications that training one node may cost (five to ten seconds on one core); a wide flat tree is trained on fewer rows."""
 
 _LONGEST_TEXT = 400
 """Characters of a text that are read: title, brand and the start of the description carry the category."""
