@@ -30,7 +30,7 @@ from engine.settings import Settings, load_settings
 from engine.store import Store
 from engine.store.connections import channel_of, list_connections, load_connection, save_connection
 from engine.store.outbox import OUTBOX, corrections_frame
-from engine.store.queue import issues_frame
+from engine.store.queue import best_candidate, issues_frame
 from engine.store.rules import merchant_rules, save_rule
 from engine.store.runs import last_runs
 from engine.store.tables import candidates, corrections, issue_patterns, issues
@@ -196,6 +196,18 @@ class Workspace:
         frame = self.store.frame(query, schema | {"rank": pl.Int64, "evidence": pl.Int64})
         return frame.with_columns(_unsealed_names(frame, "value"))
 
+    def issue(self, issue_id: str) -> dict[str, Any]:
+        """One row of `Workspace.issues` as a mapping.
+
+        Raises
+        ------
+        ConfigError
+            When there is no such issue.
+        """
+        self._issue(issue_id)
+        frame = issues_frame(self.store, issues.c.issue_id == issue_id)
+        return frame.with_columns(_unsealed_names(frame, "suggested")).row(0, named=True)
+
     def suggested_value(self, issue_id: str) -> str:
         """The best candidate's value, not masked even where it is personal; empty when there is none."""
         query = sa.select(candidates.c.value).where(candidates.c.issue_id == issue_id, candidates.c.rank == 1)
@@ -258,12 +270,27 @@ class Workspace:
             raise ConfigError(f"Pattern {pattern_id!r} has no pending issue with a suggestion.")
         return self.decide(waiting["issue_id"].to_list(), verdict, by=by, note=note)
 
-    def patterns(self, *, status: str = Status.PENDING) -> pl.DataFrame:
+    def count_issues(self) -> pl.DataFrame:
+        """``status, count`` of all issues."""
+        query = sa.select(issues.c.status, sa.func.count().label("count")).group_by(issues.c.status)
+        return self.store.frame(query, {"status": pl.String, "count": pl.Int64})
+
+    def patterns(self, *, status: str = Status.PENDING, connection: str | None = None) -> pl.DataFrame:
         """Patterns that have issues of that status: ``pattern_id, channel, kind, field, rule_id, description, shape, count, confidence``."""
-        waiting = self.issues(status=status)
-        grouped = waiting.group_by("pattern_id").agg(
-            pl.col("channel", "kind", "field", "rule_id").first(), pl.len().alias("count"), pl.col("confidence").mean()
+        best = best_candidate.c
+        counted = (
+            sa.select(
+                issues.c.pattern_id,
+                *(sa.func.min(issues.c[name]).label(name) for name in ("channel", "kind", "field", "rule_id")),
+                sa.func.count().label("count"),
+                sa.func.avg(best.confidence).label("confidence"),
+            )
+            .select_from(issues.outerjoin(best_candidate, best.issue_id == issues.c.issue_id))
+            .where(issues.c.status == status, issues.c.connection == connection if connection else sa.true())
+            .group_by(issues.c.pattern_id)
         )
+        schema = dict.fromkeys(("pattern_id", "channel", "kind", "field", "rule_id"), pl.String)
+        grouped = self.store.frame(counted, schema | {"count": pl.Int64, "confidence": pl.Float64})
         table = issue_patterns.c
         query = sa.select(table.pattern_id, table.issue_description, table.pattern_signature).where(
             table.pattern_id.in_(grouped["pattern_id"].to_list())
