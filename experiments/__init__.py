@@ -1,0 +1,1 @@
+"""Studies that support decisions of the design; nothing imports them."""

@@ -1,0 +1,1 @@
+"""How fast a catalogue is judged, beside the bare expressions, pandera and Great Expectations."""
