@@ -30,7 +30,7 @@ _KEYS = """
 <script>
 document.addEventListener('keydown', e => {
   if (e.target.matches('input, textarea') || e.ctrlKey || e.metaKey || e.altKey) return;
-  const rows = [...document.querySelectorAll('#issues .row')], at = rows.findIndex(r => r.classList.contains('chosen'));
+  const rows = [...document.querySelectorAll('#issues .issue')], at = rows.findIndex(r => r.classList.contains('chosen'));
   if (e.key === 'j' && rows[at + 1]) rows[at + 1].click();
   if (e.key === 'k' && at > 0) rows[at - 1].click();
   if (e.key === 'a') document.querySelector('#approve')?.click();
@@ -92,6 +92,8 @@ class Page:
         if words := search.casefold().split():
             text = pl.concat_str("field", "rule_id", "channel", "description", separator=" ").str.to_lowercase()
             found = found.filter(pl.all_horizontal(text.str.contains(word, literal=True) for word in words))
+        # What a click can settle comes first.
+        found = found.sort(pl.col("confidence").is_null(), -pl.col("count").cast(pl.Int64), "pattern_id")
         return render.patterns(found, chosen)
 
     def rows(self, connection: str, pattern: str | None, chosen: str | None) -> str:
@@ -283,7 +285,6 @@ def build(workspace: Workspace, pusher: Pusher) -> gr.Blocks:
         corrected.select(page.corrections, None, done)
         done.click(undo, reviewer, done)
         gr.Timer(10).tick(page.figures, None, top, show_progress="hidden")
-        book.visible = True
     return blocks
 
 

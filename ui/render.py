@@ -64,8 +64,8 @@ def patterns(found: pl.DataFrame, chosen: str | None) -> str:
         return "<div class=calm><b>Nothing waits for you.</b><p>New issues appear here after the next sync.</p></div>"
     cards = "".join(
         f"<button class='card{' chosen' if row['pattern_id'] == chosen else ''}' data-id='{escaped(row['pattern_id'])}'>"
-        f"<span class=count>{row['count']:,}</span><span class=what><b>{escaped(_words(row['field']))}</b> {escaped(_words(row['rule_id']))}"
-        f"<small>{escaped(row['channel'])} · {escaped(row['shape'] or 'empty')}</small></span>{_bar(row['confidence'])}</button>"
+        f"<span class=count>{row['count']:,}</span><span class=what><b>{escaped(_words(row['rule_id']))}</b>"
+        f"<small>{escaped(_words(row['field']))} on {escaped(row['channel'])} · {escaped(row['shape'] or 'empty')}</small></span>{_bar(row['confidence'])}</button>"
         for row in found.iter_rows(named=True)
     )
     return f"<div class=cards>{cards}</div>"
@@ -76,13 +76,13 @@ def rows(found: pl.DataFrame, chosen: str | None, *, total: int, description: st
     if found.is_empty():
         return "<div class=calm><b>Choose a pattern on the left.</b><p>One decision can settle all of its issues.</p></div>"
     lines = "".join(
-        f"<button class='row{' chosen' if row['issue_id'] == chosen else ''}' data-id='{escaped(row['issue_id'])}'>"
+        f"<button class='issue{' chosen' if row['issue_id'] == chosen else ''}' data-id='{escaped(row['issue_id'])}'>"
         f"<span class=key>{escaped(_tail(row['record_key']))}<small>{escaped(row['connection'])}</small></span>"
         f"<span class=change>{_change(row)}</span>{_bar(row['confidence'])}<small class=why>{escaped(row['reason'])}</small></button>"
         for row in found.iter_rows(named=True)
     )
     more = f"<p class=more>{found.height:,} of {total:,} are shown.</p>" if total > found.height else ""
-    return f"<p class=lead>{escaped(description)}</p><div class=rows>{lines}</div>{more}"
+    return f"<p class=lead>{escaped(description)}</p><div class=issues>{lines}</div>{more}"
 
 
 def evidence(
@@ -123,13 +123,13 @@ def corrections(found: pl.DataFrame) -> str:
     if found.is_empty():
         return "<div class=calm><b>Nothing has been corrected yet.</b></div>"
     lines = "".join(
-        f"<div class=row><span class=key>{escaped(_tail(row['record_key']))}<small>{escaped(row['connection'])} · {escaped(_words(row['field']))}</small></span>"
+        f"<div class=issue><span class=key>{escaped(_tail(row['record_key']))}<small>{escaped(row['connection'])} · {escaped(_words(row['field']))}</small></span>"
         f"<span class=change>{difference(row['before'], row['after'])}<small>{escaped(row['message'])}</small></span>"
         f"<span class=who>{'automatic' if row['is_automatic'] else escaped(row['written_by'])}<small>{row['written_at']:%d %b, %H:%M}</small></span>"
         f"<span class='state {escaped(row['status'])}'>{'undo of an earlier one, ' if row['undoes'] else ''}{escaped(row['status'])}</span>{_undo(row)}</div>"
         for row in found.iter_rows(named=True)
     )
-    return f"<div class='rows corrected'>{lines}</div>"
+    return f"<div class='issues corrected'>{lines}</div>"
 
 
 def rules(found: Iterable[Any]) -> str:
@@ -144,13 +144,13 @@ def rules(found: Iterable[Any]) -> str:
 
 def _change(row: Mapping[str, Any]) -> str:
     if row["suggested"] is None:
-        return f"<span>{escaped(_short(row['observed'], 120)) or '<span class=nothing>empty</span>'}</span> <span class=nothing>no suggestion</span>"
+        return f"<span>{escaped(_short(row['observed'], 120)) or '<span class=nothing>empty</span>'}</span>"
     return difference(row["observed"], row["suggested"])
 
 
 def _bar(confidence: float | None) -> str:
     if confidence is None:
-        return "<span class=bar></span>"
+        return "<small class=nothing>no suggestion</small>"
     percent = round(min(max(confidence, 0), 1) * 100)
     return f"<span class=bar title='confidence'><i style='width:{percent}%'></i><em>{percent}%</em></span>"
 
