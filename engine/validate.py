@@ -6,6 +6,7 @@ import html
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -91,18 +92,18 @@ def validate_file(
         When the file cannot be read as a whole.
     """
     rules = load_rules(channel, extra=extra)
-    options = {"layout": layout, "mapping": mapping, "currency": currency, "language": language}
+    options: dict[str, Any] = {"layout": layout, "mapping": mapping, "currency": currency, "language": language}
     validators = {one: Validator(rules, one) for one in ({"order": ("order", "order_line")}.get(kind, (kind,)))}
     repeated = {
         one: duplicated(
             (page.records[one] for page in read_file(path, kind=kind, **options) if one in page.records),
             judge.unique_fields,
             kind=one,
-        )  # type: ignore[arg-type]
+        )
         for one, judge in validators.items()
         if judge.unique_fields
     }
-    reading = read_file(path, kind=kind, **options)  # type: ignore[arg-type]
+    reading = read_file(path, kind=kind, **options)
     found, broken, records = [pl.DataFrame(schema=DETECTED)], [pl.DataFrame(schema=QUARANTINE)], 0
     for page in reading:
         for one, frame in page.records.items():

@@ -131,7 +131,12 @@ class Workspace:
     def connections(self) -> pl.DataFrame:
         """Every connection, without its credentials."""
         rows = list_connections(self.store)
-        schema = {"name": pl.String, "platform": pl.String, "channel": pl.String, "is_enabled": pl.Boolean}
+        schema: dict[str, Any] = {
+            "name": pl.String,
+            "platform": pl.String,
+            "channel": pl.String,
+            "is_enabled": pl.Boolean,
+        }
         schema |= {"created_at": pl.Datetime("us", "UTC"), "credentials_changed_at": pl.Datetime("us", "UTC")}
         return pl.DataFrame(rows, schema=schema)
 

@@ -101,7 +101,7 @@ class AcceptanceClassifier(BaseEstimator):
         spread = np.sqrt(np.average((numbers - self.mean_) ** 2, axis=0, weights=share))
         self.scale_ = np.where(spread > 1e-9, spread, 1.0)
         self.names_ = _frequent_names(candidates)
-        inputs = self._inputs(candidates, numbers)
+        inputs = self.inputs(candidates)
         free = (None, None)
         bounds = [{1: (0, None), -1: (None, 0), 0: free}[sign] for sign in DIRECTIONS.values()]
         bounds += [free] * (inputs.shape[1] - len(bounds) + 1)
@@ -123,7 +123,7 @@ class AcceptanceClassifier(BaseEstimator):
     def predict_score(self, candidates: pl.DataFrame) -> FloatArray:
         """Uncalibrated probability of acceptance of each row, 0..1."""
         check_is_fitted(self, "coefficients_")
-        inputs = self._inputs(candidates, _numbers(candidates))
+        inputs = self.inputs(candidates)
         return expit(inputs @ self.coefficients_ + self.intercept_)
 
     def to_dict(self) -> dict[str, Any]:
@@ -163,7 +163,9 @@ class AcceptanceClassifier(BaseEstimator):
             raise ValueError("a coefficient is not a finite number")
         return made
 
-    def _inputs(self, candidates: pl.DataFrame, numbers: FloatArray) -> FloatArray:
+    def inputs(self, candidates: pl.DataFrame) -> FloatArray:
+        """What the coefficients are multiplied with, shape ``(n, n_inputs + len(names_))``: standardised numbers, then names."""
+        numbers = _numbers(candidates)
         flags = [
             (candidates[column].cast(pl.String) == value).fill_null(value=False).to_numpy().astype(float)
             if column in candidates.columns

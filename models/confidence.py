@@ -23,7 +23,7 @@ from sklearn.base import BaseEstimator
 from models.acceptance import CATEGORICAL, AcceptanceClassifier
 from models.calibration import Calibrated, Calibration, logits
 from models.errors import ModelFileError
-from models.priors import PRIORS, counts, floats, own_doubt, priors
+from models.priors import PRIORS, SHARE_BORROWED, counts, floats, own_doubt, priors
 from models.risk import pooled_error_bound
 
 __all__ = ["CATEGORICAL", "FEATURES", "PRIORS", "ConfidenceModel", "formula_confidence"]
@@ -238,7 +238,7 @@ class ConfidenceModel(BaseEstimator):
         if len(known) < self.classifier_from or min(known.sum(), (~known).sum()) < _FEWEST_OF_A_KIND:
             return self
         order = np.arange(len(known)) if when is None else np.argsort(np.asarray(when), kind="stable")
-        rows, known, share = self._with_belief(X)[order], known[order], share[order]
+        rows, known, share = self.with_belief(X)[order], known[order], share[order]
         held_out = np.empty(len(known))
         for block in np.array_split(np.arange(len(known)), self.folds):
             rest = np.setdiff1d(np.arange(len(known)), block, assume_unique=True)
@@ -285,8 +285,8 @@ class ConfidenceModel(BaseEstimator):
         mean, _ = priors(X)
         held = counts(X)
         for level in ("corrector", "rule"):
-            decided = held[level].approved + held[level].refused
-            mean = (self.strength * mean + held[level].approved) / (self.strength + decided)
+            approved, refused = (SHARE_BORROWED[level] * one for one in held[level])
+            mean = (self.strength * mean + approved) / (self.strength + approved + refused)
         mean = np.minimum(mean, own_doubt(X))
         own, recent = held["pattern"], np.clip(floats(X, "pattern_recent_rejections"), 0, 5)
         return Belief(self.strength * mean + own.approved, self.strength * (1 - mean) + own.refused + recent, mean)
@@ -335,7 +335,7 @@ class ConfidenceModel(BaseEstimator):
         """Belief and classifier, averaged in log odds; the classifier weighs more the more labels it was fitted on."""
         assert self.classifier_ is not None
         assert self.calibration_ is not None
-        seen = self.calibration_.predict(self.classifier_.predict_score(self._with_belief(rows)))
+        seen = self.calibration_.predict(self.classifier_.predict_score(self.with_belief(rows)))
         share = self.decisions_ / (self.decisions_ + self.classifier_from)
         joined = Calibrated(
             *(
@@ -348,7 +348,8 @@ class ConfidenceModel(BaseEstimator):
             *(np.where(drifts, np.minimum(both, own), both) for both, own in zip(joined, believed, strict=True))
         )
 
-    def _with_belief(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def with_belief(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows as the classifier sees them: with ``believed`` and ``believed_of_rule``, log odds, beside them."""
         belief = self.belief(rows)
         return rows.with_columns(
             pl.Series("believed", logits(belief.mean)), pl.Series("believed_of_rule", logits(belief.rule))

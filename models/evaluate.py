@@ -65,7 +65,8 @@ def adaptive_error(accepted: ArrayLike, confidence: ArrayLike, *, bins: int = _B
 
 def noise_floor(confidence: ArrayLike, *, bins: int = _BINS, draws: int = 100, seed: int = 0) -> float:
     """Mean `adaptive_error` of a model whose every confidence is exactly true, with as many rows and such confidences."""
-    p = _checked(np.zeros(np.size(confidence)), confidence)[1]
+    # Sorted, so that the order of the rows does not change the draws.
+    p = np.sort(_checked(np.zeros(np.size(confidence)), confidence)[1])
     random, places = np.random.default_rng(seed), _bins(p, bins)
     return float(np.mean([_ece((random.random(len(p)) < p).astype(float), p, places) for _ in range(draws)]))
 

@@ -105,7 +105,7 @@ class NeighbourIndex:
         with self._lock:
             numbers = [number for i in ids if (number := self._number.pop(i, None)) is not None]
             if numbers:
-                self._index.remove_ids(faiss.IDSelectorBatch(np.array(numbers, dtype=np.int64)))
+                self._index.remove_ids(np.array(numbers, dtype=np.int64))  # type: ignore[arg-type]
                 for number in numbers:
                     del self._name[number]
             return len(numbers)

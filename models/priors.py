@@ -20,6 +20,7 @@ __all__ = [
     "Counts",
     "Prior",
     "NOTATION_PRIOR",
+    "SHARE_BORROWED",
     "counts",
     "floats",
     "own_doubt",
@@ -31,6 +32,10 @@ FloatArray = NDArray[np.float64]
 
 LEVELS = ("corrector", "rule", "pattern")
 """Groups of decisions, the widest first; columns ``<level>_decided`` and ``<level>_approved`` count them."""
+
+
+SHARE_BORROWED = {"corrector": 0.1, "rule": 0.25}
+"""What a decision of a wider group counts for a pattern: patterns of one corrector differ more than those of one rule."""
 
 
 @dataclass(frozen=True)

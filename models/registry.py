@@ -21,9 +21,13 @@ from models.errors import RegistryError
 
 __all__ = ["Registry"]
 
-os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true", GIT_PYTHON_REFRESH="quiet", MLFLOW_LOGGING_LEVEL="ERROR")
+os.environ.update(
+    MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true", GIT_PYTHON_REFRESH="quiet", MLFLOW_LOGGING_LEVEL="ERROR"
+)
 
-_CHAMPION, _PREVIOUS = "champion", "previous"
+_CHAMPION, _PREVIOUS, _REIGNS = "champion", "previous", "promotions"
+_LONGEST_MEMORY = 200
+"""Promotions that are remembered: MLflow takes tags of at most 5,000 characters."""
 
 
 class Registry:
@@ -104,33 +108,59 @@ class Registry:
                 f"Model version {version} cannot be read: {error}. `channelmend models` lists those there are."
             ) from error
 
-    def champion(self) -> int | None:
-        """The version in use; None before the first promotion."""
-        return self._alias(_CHAMPION)
-
-    def promote(self, version: int) -> None:
-        """Make a version the champion; the present one becomes the one that `rollback` returns to."""
-        self.folder(version)
-        client, current = self._client(), self.champion()
-        if current == version:
-            return
-        if current is not None:
-            client.set_registered_model_alias(self._name, _PREVIOUS, str(current))
-        client.set_registered_model_alias(self._name, _CHAMPION, str(version))
-
-    def rollback(self) -> int:
-        """The version that was the champion before this one, made the champion again.
+    def load(self, version: int) -> ConfidenceModel:
+        """The model of a version.
 
         Raises
         ------
         RegistryError
-            When there was none.
+            When there is no such version or its files are gone.
+        ModelFileError
+            When its file is damaged or of another format.
         """
-        previous = self._alias(_PREVIOUS)
-        if previous is None:
-            raise RegistryError("There is no earlier champion to return to.")
-        self.promote(previous)
-        return previous
+        folder = self.folder(version)
+        try:
+            return ConfidenceModel.from_folder(folder)
+        except OSError as error:
+            raise RegistryError(f"Model version {version} has no readable file in {folder}: {error}.") from error
+
+    def champion(self) -> int | None:
+        """The version in use; None before the first promotion."""
+        current = self._aliases(self._client()).get(_CHAMPION)
+        return None if current is None else int(current)
+
+    def promote(self, version: int) -> None:
+        """Make a version the champion; the present one becomes the one that `rollback` returns to.
+
+        Raises
+        ------
+        RegistryError
+            When there is no such version or its files are gone; the champion then stays.
+        """
+        self.folder(version)
+        client = self._client()
+        reigns = self._reigns(client)
+        if reigns[-1:] != [version]:
+            self._crown(client, [*reigns, version])
+
+    def rollback(self) -> int:
+        """The champion before this one, made the champion again; repeated, it goes back further.
+
+        Raises
+        ------
+        RegistryError
+            When there was none, or its files are gone; the champion then stays.
+        """
+        client = self._client()
+        reigns = self._reigns(client)
+        if len(reigns) < 2:
+            raise RegistryError(
+                f"There is no earlier champion of {self._name!r} to return to"
+                + (f"; version {reigns[0]} is the first." if reigns else ": none was ever promoted.")
+            )
+        self.folder(reigns[-2])
+        self._crown(client, reigns[:-1])
+        return reigns[-2]
 
     def versions(self) -> pl.DataFrame:
         """Every version, newest first: ``version, run_id, created_at, decisions``, then its measures in alphabetical order."""
@@ -151,13 +181,21 @@ class Registry:
             "version", descending=True
         )
 
-    def _alias(self, alias: str) -> int | None:
-        from mlflow.exceptions import MlflowException
+    def _reigns(self, client: Any) -> list[int]:
+        """Champions in the order of their promotion, those that were rolled back left out."""
+        written = client.get_registered_model(self._name).tags.get(_REIGNS, "")
+        return [int(version) for version in written.split()]
 
-        try:
-            return int(self._client().get_model_version_by_alias(self._name, alias).version)
-        except MlflowException:
-            return None
+    def _crown(self, client: Any, reigns: list[int]) -> None:
+        client.set_registered_model_alias(self._name, _CHAMPION, str(reigns[-1]))
+        if len(reigns) > 1:
+            client.set_registered_model_alias(self._name, _PREVIOUS, str(reigns[-2]))
+        elif _PREVIOUS in self._aliases(client):
+            client.delete_registered_model_alias(self._name, _PREVIOUS)
+        client.set_registered_model_tag(self._name, _REIGNS, " ".join(map(str, reigns[-_LONGEST_MEMORY:])))
+
+    def _aliases(self, client: Any) -> dict[str, str]:
+        return dict(client.get_registered_model(self._name).aliases)
 
     def _client(self) -> Any:
         # The store's migrations announce every step; that is no news for whoever trains a model.

@@ -40,11 +40,10 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv
 
-from models.priors import LEVELS, counts, own_doubt, priors
+from models.priors import LEVELS, SHARE_BORROWED, counts, own_doubt, priors
 
 __all__ = [
     "BORROWED_AT_MOST",
-    "SHARE_BORROWED",
     "approvals_needed",
     "clopper_pearson",
     "error_bound",
@@ -56,11 +55,11 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 
-SHARE_BORROWED = {"corrector": 0.1, "rule": 0.25}
-"""What a decision of a wider group counts for a pattern: patterns of one corrector differ more than those of one rule."""
-
 BORROWED_AT_MOST = 60.0
 """Decisions that prior and wider groups together may count for, so that a pattern's own refusals always tell."""
+
+_WRONG_BORROWED, _LEAST_BORROWED = 1.5, 10.0
+"""Wrong decisions that may be borrowed, unless that would leave fewer than ten decisions borrowed in all."""
 
 
 def upper_bound(errors: ArrayLike, decisions: ArrayLike, *, certainty: float = 0.95) -> FloatArray:
@@ -187,14 +186,17 @@ def pooled_bound(
     for (errors, decisions), share in zip(groups[:-1], shares, strict=True):
         weight = weight + share * np.asarray(decisions, dtype=float)
         wrong = wrong + share * np.asarray(errors, dtype=float)
-    # The share of errors is kept when the weight is cut, so an unreliable corrector is not forgiven.
     error = np.divide(wrong, weight, out=np.zeros_like(wrong + weight), where=weight > 0)
+    # The share of errors is kept when the weight is cut, so an unreliable corrector is not forgiven. A group in which
+    # some is refused is a mixed one: the more, the less its average says of a single pattern.
+    mixed = np.divide(_WRONG_BORROWED, error, out=np.full_like(error, np.inf), where=error > 0)
+    most = np.minimum(np.maximum(BORROWED_AT_MOST, prior_strength), np.maximum(mixed, _LEAST_BORROWED))
     errors, decisions = groups[-1]
     return error_bound(
         errors,
         decisions,
         prior_error=np.clip(np.maximum(error, least_error), 0, 1),
-        prior_strength=np.minimum(weight, np.maximum(BORROWED_AT_MOST, prior_strength)),
+        prior_strength=np.minimum(weight, most),
         certainty=certainty,
     )
 

@@ -101,7 +101,7 @@ class Page:
         found = self._waiting(connection, pattern)
         described = self._workspace.patterns().filter(pl.col("pattern_id") == (pattern or ""))
         text = described["description"].first() if described.height else ""
-        return render.rows(found.head(_SHOWN), chosen, total=found.height, description=text or "")
+        return render.rows(found.head(_SHOWN), chosen, total=found.height, description=str(text or ""))
 
     def evidence(self, issue_id: str | None) -> str:
         """See `render.evidence`."""
@@ -225,7 +225,7 @@ def build(workspace: Workspace, pusher: Pusher) -> gr.Blocks:
             channel = gr.Dropdown(
                 channels, value=channels[0] if channels else None, show_label=False, container=False, elem_id="channel"
             )
-            book = gr.HTML(
+            gr.HTML(
                 lambda name: render.rules(workspace.rules(name)) if name else "",
                 inputs=channel,
                 elem_classes="panel",
@@ -269,8 +269,7 @@ def build(workspace: Workspace, pusher: Pusher) -> gr.Blocks:
         where = [connection, search]
         blocks.load(show, [*where, pattern, issue], shown).then(lambda name: name, remembered, reviewer)
         reviewer.change(lambda name: name, reviewer, remembered)
-        for changed in where:
-            changed.change(show, [*where, pattern, issue], shown)
+        gr.on([connection.change, search.change], show, [*where, pattern, issue], shown)
         cards.click(choose_pattern, where, shown)
         lines.click(choose_issue, [*where, pattern], shown)
         acting = [*where, pattern, issue, reviewer, value]

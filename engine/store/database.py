@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -46,6 +47,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = _parse(url)
+        self._arrow_turn = threading.Lock()
         self.engine = sa.create_engine(self.url, pool_pre_ping=True)
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _configure_sqlite)
@@ -113,10 +115,12 @@ class Store:
 
     def arrow(self, query: str) -> pl.DataFrame:
         """All rows of a read-only SQL text, moved as Arrow batches without Python objects."""
-        with self._adbc.cursor() as cursor:
-            cursor.execute(query)
-            frame = pl.from_arrow(cursor.fetch_arrow_table())
-        self._adbc.rollback()
+        # The page's threads share this one connection; each needs its own transaction.
+        with self._arrow_turn:
+            with self._adbc.cursor() as cursor:
+                cursor.execute(query)
+                frame = pl.from_arrow(cursor.fetch_arrow_table())
+            self._adbc.rollback()
         return frame if isinstance(frame, pl.DataFrame) else frame.to_frame()
 
     def insert(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:

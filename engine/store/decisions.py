@@ -78,7 +78,7 @@ def decisions_frame(store: Store, *, after: int = 0) -> pl.DataFrame:
         "CAST(propensity AS DOUBLE PRECISION) AS propensity, CAST(confidence_score AS DOUBLE PRECISION) AS confidence, sequence "
         f"FROM correction_decisions WHERE undone_at IS NULL AND sequence > {int(after)} ORDER BY sequence"
     )
-    extra = {
+    extra: dict[str, Any] = {
         "candidate_id": pl.String,
         "origin": pl.String,
         "propensity": pl.Float64,
