@@ -22,7 +22,8 @@ check: $(INSTALLED)
 	$(BIN)/lint-imports
 
 docs: $(INSTALLED)
-	$(BIN)/python -m docs.generate
+	$(BIN)/python -m docs.records
+	$(BIN)/python -m engine.rule_pages
 
 screenshots: $(INSTALLED)
 	$(BIN)/python -m docs.screenshots

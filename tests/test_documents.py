@@ -1,0 +1,29 @@
+"""Documents do not rot: what is written by a script is what the script would write, and every link leads somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs import records
+
+ROOT = Path(__file__).parents[1]
+PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+
+
+def test_the_page_of_records_is_what_the_schema_says():
+    assert records.PAGE.read_text("utf-8") == records.page(), "run: make docs"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_leads_to_a_file(name):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / name).read_text("utf-8"))
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_named_module_is_there(name):
+    named = re.findall(
+        r"`((?:engine|connectors|models|ui|tests|docs|experiments)/[\w/.]+)`", (ROOT / name).read_text("utf-8")
+    )
+    assert [one for one in named if not (ROOT / one).exists()] == []
