@@ -1,0 +1,1 @@
+"""How honest and how useful is the confidence on streams whose truth is known?"""
