@@ -56,7 +56,8 @@ def main() -> None:
     except (ChannelmendError, OSError) as error:
         _fail(error)
     except Exception as error:
-        if type(error).__module__.split(".")[0] != "connectors":
+        # The trees of connectors and models are not this layer's to import, but their messages are written for people.
+        if type(error).__module__ not in ("connectors.errors", "models.errors"):
             raise
         _fail(error)
 
