@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from engine.demo import open_demo
-from ui.app import open_page
+from ui.page import open_page
 
 IMAGES = Path(__file__).parent / "images"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
@@ -41,10 +41,9 @@ def main() -> None:
 
 def _choose(page: Page) -> None:
     page.locator("#reviewer input, #reviewer textarea").fill("Ana")
-    page.wait_for_selector("#patterns .card")
-    page.locator("#patterns .card", has_text="title").first.click()
-    page.wait_for_selector("#issues .issue.chosen")
-    page.wait_for_timeout(1000)
+    page.wait_for_selector("[data-pattern]")
+    page.locator("[data-pattern]", has_text="title in capitals").first.click()
+    page.wait_for_timeout(2500)
 
 
 if __name__ == "__main__":

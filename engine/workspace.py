@@ -201,18 +201,6 @@ class Workspace:
         frame = self.store.frame(query, schema | {"rank": pl.Int64, "evidence": pl.Int64})
         return frame.with_columns(_unsealed_names(frame, "value"))
 
-    def issue(self, issue_id: str) -> dict[str, Any]:
-        """One row of `Workspace.issues` as a mapping.
-
-        Raises
-        ------
-        ConfigError
-            When there is no such issue.
-        """
-        self._issue(issue_id)
-        frame = issues_frame(self.store, issues.c.issue_id == issue_id)
-        return frame.with_columns(_unsealed_names(frame, "suggested")).row(0, named=True)
-
     def suggested_value(self, issue_id: str) -> str:
         """The best candidate's value, not masked even where it is personal; empty when there is none."""
         query = sa.select(candidates.c.value).where(candidates.c.issue_id == issue_id, candidates.c.rank == 1)
@@ -274,11 +262,6 @@ class Workspace:
         if waiting.is_empty():
             raise ConfigError(f"Pattern {pattern_id!r} has no pending issue with a suggestion.")
         return self.decide(waiting["issue_id"].to_list(), verdict, by=by, note=note)
-
-    def count_issues(self) -> pl.DataFrame:
-        """``status, count`` of all issues."""
-        query = sa.select(issues.c.status, sa.func.count().label("count")).group_by(issues.c.status)
-        return self.store.frame(query, {"status": pl.String, "count": pl.Int64})
 
     def patterns(self, *, status: str = Status.PENDING, connection: str | None = None) -> pl.DataFrame:
         """Patterns that have issues of that status: ``pattern_id, channel, kind, field, rule_id, description, shape, count, confidence``."""

@@ -460,7 +460,7 @@ def _spinner(text: str, *, quiet: bool) -> Iterator[Any]:
 
 
 def _serve(workspace: Workspace, *, port: int, host: str = "127.0.0.1") -> None:
-    from ui.app import open_page
+    from ui.page import open_page
 
     with open_page(workspace, port=port, host=host) as address:
         out.print(f"\nReview page: [bold]{address}[/]   (Ctrl-C stops everything)")

@@ -228,7 +228,7 @@ def review_tab(desk: Desk, *, name: gr.Textbox, spoken: gr.HTML, number: gr.Stat
 
     for one in (connection, field):
         one.input(screen.draw, where, screens, **QUIET)
-    search.input(screen.draw, where, screens, trigger_mode="always_last", **QUIET)
+    search.change(screen.draw, where, screens, trigger_mode="always_last", **QUIET)
     patterns.choose(choose, where, [place, rows, evidence], trigger_mode="always_last", **QUIET)
     patterns.more(more_patterns, where, screens, **QUIET)
     rows.inspect(inspect, place, [place, evidence], trigger_mode="always_last", **QUIET)

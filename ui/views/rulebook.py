@@ -56,8 +56,9 @@ def rules_tab(desk: Desk, *, tab: gr.Tab) -> None:
         return gr.Dropdown(choices=offered, value=chosen), drawn(chosen, search)
 
     tab.select(opened, [channel, search], [channel, rows], **QUIET)
-    for one in (channel, search):
-        one.input(drawn, [channel, search], rows, **QUIET, trigger_mode="always_last")
+    channel.input(drawn, [channel, search], rows, **QUIET)
+    # `input` is not heard when text is pasted; `change` is.
+    search.change(drawn, [channel, search], rows, trigger_mode="always_last", **QUIET)
 
 
 def _rule(rule: Rule) -> Markup:
