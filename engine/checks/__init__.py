@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.checks import codes, contact, numbers, presence, relations, rows, text, times
+from engine.checks import codes, contact, numeric, presence, relations, rows, text, times
 from engine.checks.registry import CHECKS, Check, Subject, check
 
 __all__ = [
@@ -12,7 +12,7 @@ __all__ = [
     "check",
     "codes",
     "contact",
-    "numbers",
+    "numeric",
     "presence",
     "relations",
     "rows",
