@@ -1,11 +1,14 @@
 """Documents do not rot: what is written by a script is what the script would write, and every link leads somewhere."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
 
 from docs import records
+from engine.correctors import correctors
+from engine.rules import parse_rules, prove
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
@@ -27,3 +30,10 @@ def test_every_named_module_is_there(name):
         r"`((?:engine|connectors|models|ui|tests|docs|experiments)/[\w/.]+)`", (ROOT / name).read_text("utf-8")
     )
     assert [one for one in named if not (ROOT / one).exists()] == []
+
+
+def test_the_recipe_for_a_rule_works_to_the_letter():
+    written = re.search(r"```toml\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.DOTALL).group(1)
+    (rule,) = parse_rules(textwrap.dedent(written), origin="channel", channel="ebay")
+    assert prove(rule) == []
+    assert set(rule.correction) <= set(correctors())
