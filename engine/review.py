@@ -57,7 +57,8 @@ class Filter:
     connection, field, rule_id, pattern_id : str
         Exact names.
     search : str
-        Looked for, without regard to letter case, in record key, field, rule, observed and suggested value.
+        Words, each of which must occur, without regard to letter case, in the record key, channel, field, rule, observed
+        or suggested value.
     """
 
     connection: str = ""
@@ -262,12 +263,12 @@ def _conditions(wanted: Filter | None) -> list[sa.ColumnElement[bool]]:
     for name in ("connection", "field", "rule_id", "pattern_id"):
         if value := getattr(wanted, name):
             conditions.append(issues.c[name] == value)
-    if text := wanted.search.strip():
-        value = best_candidate.c.value
-        columns = (issues.c.record_key, issues.c.field, issues.c.rule_id, issues.c.observed)
-        hits = [column.icontains(text, autoescape=True) for column in columns]
+    value = best_candidate.c.value
+    columns = (issues.c.record_key, issues.c.channel, issues.c.field, issues.c.rule_id, issues.c.observed)
+    for word in wanted.search.split():
+        hits = [column.icontains(word, autoescape=True) for column in columns]
         # The suggested value of a personal field is ciphertext: a match in it would be by chance.
-        hits.append(sa.and_(value.icontains(text, autoescape=True), issues.c.field.not_in(_PERSONAL)))
+        hits.append(sa.and_(value.icontains(word, autoescape=True), issues.c.field.not_in(_PERSONAL)))
         conditions.append(sa.or_(*hits))
     return conditions
 
