@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import sqlalchemy as sa
 
-from connectors.record import FIELDS
+from connectors.record import FIELDS, empty
 from connectors.record import field as record_field
 from engine import audit
 from engine.store.decisions import take_back
@@ -42,7 +42,7 @@ PATTERNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "observed": pl.String,
     "suggested": pl.String,
 }
-"""Schema of `ReviewQueue.patterns`: ``observed`` and ``suggested`` are those of the surest issue, as an example."""
+"""Schema of `ReviewQueue.patterns`: ``observed`` and ``suggested`` are those of one of its issues, as an example."""
 
 _PERSONAL = sorted({one.name for fields in FIELDS.values() for one in fields if one.personal})
 _UNDOABLE = ("written", "sent", "verified", "manual")
@@ -111,33 +111,39 @@ class ReviewQueue:
             Patterns at most.
         """
         best = best_candidate.c
-        has_value = sa.case((best.value.is_not(None), 1), else_=0)
-        surest = sa.func.row_number().over(
-            partition_by=issues.c.pattern_id, order_by=(best.confidence.desc().nulls_last(), issues.c.issue_id)
-        )
-        shared = ("pattern_id", "channel", "field", "kind", "rule_id", "severity", "observed")
-        numbered = (
+        has_value = best.candidate_id.is_not(None)
+        settled = sa.func.count(best.candidate_id)
+        # The example is fetched by its key afterwards: ranking every issue only to show one would cost more than all else.
+        example = sa.func.coalesce(sa.func.min(sa.case((has_value, issues.c.issue_id))), sa.func.min(issues.c.issue_id))
+        counted = (
             sa.select(
-                *(issues.c[name] for name in shared),
-                best.value.label("suggested"),
-                sa.func.count().over(partition_by=issues.c.pattern_id).label("count"),
-                sa.func.sum(has_value).over(partition_by=issues.c.pattern_id).label("suggested_count"),
-                sa.func.avg(best.confidence).over(partition_by=issues.c.pattern_id).label("confidence"),
-                surest.label("place"),
+                issues.c.pattern_id,
+                sa.func.count().label("count"),
+                settled.label("suggested_count"),
+                sa.func.avg(best.confidence).label("confidence"),
+                example.label("example"),
             )
             .select_from(issues.outerjoin(best_candidate, best.issue_id == issues.c.issue_id))
             .where(*_conditions(wanted))
+            .group_by(issues.c.pattern_id)
+            .order_by(settled.desc(), sa.func.count().desc(), issues.c.pattern_id)
+            .limit(limit)
             .subquery()
         )
+        shared = ("channel", "field", "kind", "rule_id", "severity", "observed")
         query = (
             sa.select(
-                *(numbered.c[name] for name in PATTERNS if name in numbered.c),
+                *(counted.c[name] for name in ("pattern_id", "count", "suggested_count", "confidence")),
+                *(issues.c[name] for name in shared),
+                best.value.label("suggested"),
                 issue_patterns.c.issue_description.label("description"),
             )
-            .select_from(numbered.join(issue_patterns, issue_patterns.c.pattern_id == numbered.c.pattern_id))
-            .where(numbered.c.place == 1)
-            .order_by(numbered.c.suggested_count.desc(), numbered.c["count"].desc(), numbered.c.pattern_id)
-            .limit(limit)
+            .select_from(
+                counted.join(issues, issues.c.issue_id == counted.c.example)
+                .join(issue_patterns, issue_patterns.c.pattern_id == counted.c.pattern_id)
+                .outerjoin(best_candidate, best.issue_id == issues.c.issue_id)
+            )
+            .order_by(counted.c.suggested_count.desc(), counted.c["count"].desc(), counted.c.pattern_id)
         )
         return _shown(self._store.frame(query, PATTERNS), "suggested")
 
@@ -179,14 +185,27 @@ class ReviewQueue:
         return sorted(found)
 
     def titles(self, found: pl.DataFrame) -> dict[tuple[str, str, str], str]:
-        """Product titles of the issues of a screen: ``(connection, kind, record_key)`` to text, products only."""
+        """Product titles of the issues of a screen: ``(connection, kind, record_key)`` to text, products only.
+
+        A variant is named by its product, with its own title behind where it has one.
+        """
         named = {}
         for (connection, kind), part in found.partition_by("connection", "kind", as_dict=True).items():
-            if kind == "product":
-                records = self._workspace.lake.find(str(connection), "product", part["record_key"].to_list())
-                for key, title in records.select("record_key", "title").iter_rows():
-                    named[str(connection), "product", key] = title
+            if kind != "product":
+                continue
+            records = self._records(str(connection), part["record_key"].to_list())
+            parents = self._records(
+                str(connection), records.filter(pl.col("level") == "variant")["parent_key"].to_list()
+            )
+            whole = dict(parents.select("record_key", "title").iter_rows())
+            for key, parent, title in records.select("record_key", "parent_key", "title").iter_rows():
+                product = whole.get(parent, "")
+                shown = " · ".join(dict.fromkeys(one for one in (product, title) if one))
+                named[str(connection), "product", key] = title if title.startswith(product) else shown
         return named
+
+    def _records(self, connection: str, keys: Sequence[str]) -> pl.DataFrame:
+        return self._workspace.lake.find(connection, "product", keys) if keys else empty("product")
 
     def corrections(
         self, *, connection: str = "", status: str = "", is_automatic: bool | None = None, limit: int = 100

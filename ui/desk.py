@@ -93,7 +93,8 @@ class Desk:
         self._index = threading.Lock()
 
     def warm_up(self) -> None:
-        """Load the index of past decisions in the background, before the first reviewer asks for it."""
+        """Load the index of past decisions and the key figures in the background, before the first reviewer asks."""
+        self.figures.latest()
         threading.Thread(target=self._load_index, name="index", daemon=True).start()
 
     def close(self) -> None:

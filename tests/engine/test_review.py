@@ -3,26 +3,16 @@
 import polars as pl
 import pytest
 
-from engine import Workspace
 from engine.review import PATTERNS, Filter, ReviewQueue, is_personal
-from engine.settings import load_settings
 from engine.types import ISSUES
 
 
 @pytest.fixture
-def workspace(tmp_path, lamps):
-    settings = load_settings(
-        database=f"sqlite:///{tmp_path / 'knowledge.db'}",
-        lake=tmp_path / "lake",
-        key_file=tmp_path / "key",
-        embedder="character",
-        ai_monitoring={"enabled": False},
-    )
-    opened = Workspace(settings=settings)
+def workspace(open_workspace, lamps):
+    opened = open_workspace(ai_monitoring={"enabled": False})
     opened.ingest(lamps(6), channel="woocommerce", connection="north")
     opened.ingest(lamps(2, key="shade", price="7,00"), channel="woocommerce", connection="south")
-    yield opened
-    opened.close()
+    return opened
 
 
 @pytest.fixture

@@ -3,10 +3,12 @@
 import shutil
 import time
 
+import httpx
 import polars as pl
 import pytest
 
 from engine import Workspace
+from engine.errors import ConfigError, StoreError
 from engine.settings import load_settings
 from ui.page import open_page
 
@@ -223,14 +225,14 @@ def test_the_last_decision_is_taken_back(visit, workspace):
     said(page, "1 approved")
     eventually(lambda: corrections(workspace, "undo")["status"].to_list() == ["verified"])
     page.locator("#spoken button", has_text="Undo").click()
-    said(page, "1 wait again")
+    said(page, "1 issue back in the queue")
     assert statuses(workspace, "undo") == ["pending"] * 3
     assert rows(page).count() == 3
     eventually(lambda: sorted(corrections(workspace, "undo")["status"]) == ["undone", "verified"])
     button(page, "Reject").click()
     said(page, "1 rejected")
     page.locator("#spoken button", has_text="Undo").click()
-    said(page, "1 wait again")
+    said(page, "1 issue back in the queue")
     assert statuses(workspace, "undo") == ["pending"] * 3
 
 
@@ -312,6 +314,37 @@ def test_rules_are_shown_and_searched(visit):
     page.locator("#rules", has_text="Price").first.wait_for()
     page.get_by_placeholder("Search rules").fill("gtin check digit")
     page.wait_for_function("document.querySelectorAll('#rules .cm-rule').length === 1")
+
+
+def test_a_failed_push_is_told_and_its_words_stay_text(visit, lamps_of, tmp_path):
+    def push(name):
+        raise StoreError('the disk is full <img src=x onerror="window.hacked=4">')
+
+    workspace = make_workspace(tmp_path)
+    workspace.ingest(lamps_of(1, key="push"), channel="woocommerce")
+    workspace.push = push
+    with open_page(workspace, port=0, grace_s=0.0) as place:
+        page = visit("push-", place=place)
+        button(page, "Approve this row").click()
+        page.get_by_text("the disk is full").wait_for()
+        assert "<img" in page.get_by_text("the disk is full").inner_text()
+        assert page.evaluate("window.hacked") is None
+        assert workspace.corrections()["status"].to_list() == ["written"]
+    workspace.close()
+
+
+def test_the_page_is_told_to_load_nothing_from_outside(address):
+    answer = httpx.get(address)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "http" not in policy
+    assert httpx.get(address, headers={"host": "evil.example"}).status_code == 400
+
+
+def test_a_taken_port_is_said(workspace, address):
+    taken = int(address.rstrip("/").rpartition(":")[2])
+    with pytest.raises(ConfigError, match="cannot listen"), open_page(workspace, port=taken):
+        pass
 
 
 def test_an_empty_queue_says_so(visit, tmp_path):

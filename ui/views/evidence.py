@@ -12,7 +12,17 @@ from engine.review import is_personal
 from engine.rules import Rule
 from ui.desk import Evidence
 from ui.views.difference import difference, plain
-from ui.views.pieces import age, confidence_bar, empty_state, name_of, percent, rule_title, short_key, status_chip
+from ui.views.pieces import (
+    age,
+    confidence_bar,
+    empty_state,
+    name_of,
+    percent,
+    rule_title,
+    sentence,
+    short_key,
+    status_chip,
+)
 
 __all__ = ["NO_ISSUE", "evidence_of"]
 
@@ -33,7 +43,7 @@ def evidence_of(found: Evidence | None) -> Markup:
     head = Markup(
         '<header class="cm-head"><div><h2>{} of {}</h2></div><p class="cm-quiet">{} · {} · found {}</p></header>'
     ).format(
-        name_of(issue["field"]).capitalize(),
+        sentence(name_of(issue["field"])),
         short_key(issue["record_key"]),
         issue["connection"],
         issue["kind"],

@@ -11,10 +11,12 @@ __all__ = [
     "age",
     "chip",
     "confidence_bar",
+    "counted",
     "empty_state",
     "name_of",
     "percent",
     "rule_title",
+    "sentence",
     "short_key",
     "status_chip",
 ]
@@ -80,6 +82,15 @@ def status_chip(status: str) -> Markup:
     return chip(_STATUS_WORDS.get(status, status), _TONES.get(status, "quiet"))
 
 
+def counted(count: int, word: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "issue"), counted(1200, "issue")
+    ('1 issue', '1,200 issues')
+    """
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 def empty_state(title: str, text: str, *, tone: str = "quiet") -> Markup:
     """What is shown where there is nothing to show."""
     return Markup('<div class="cm-empty cm-{}"><strong>{}</strong><p>{}</p></div>').format(tone, title, text)
@@ -92,6 +103,15 @@ def rule_title(rule_id: str) -> str:
     'Title white space'
     """
     words = " ".join(word.upper() if word in _ACRONYMS else word for word in rule_id.split("-"))
+    return sentence(words)
+
+
+def sentence(words: str) -> str:
+    """The words with a capital at the start; the rest stays.
+
+    >>> sentence("weight of GTIN")
+    'Weight of GTIN'
+    """
     return words[:1].upper() + words[1:]
 
 
@@ -101,7 +121,7 @@ def name_of(field: str) -> str:
     >>> name_of("ship_postal_code"), name_of("weight_g")
     ('ship postal code', 'weight (g)')
     """
-    words = field.replace("attributes.", "").split("_")
+    words = [word.upper() if word in _ACRONYMS else word for word in field.replace("attributes.", "").split("_")]
     if len(words) > 1 and words[-1] in ("g", "mm", "days"):
         return f"{' '.join(words[:-1])} ({words[-1]})"
     return " ".join(words)

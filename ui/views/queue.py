@@ -9,7 +9,7 @@ import polars as pl
 from markupsafe import Markup
 
 from ui.views.difference import difference
-from ui.views.pieces import chip, confidence_bar, empty_state, name_of, rule_title, short_key, status_chip
+from ui.views.pieces import chip, confidence_bar, counted, empty_state, name_of, rule_title, short_key, status_chip
 
 __all__ = ["NOTHING_CHOSEN", "issue_list", "pattern_list", "renewal"]
 
@@ -32,7 +32,7 @@ _TABLE = Markup(
     "<th>Record</th><th>Observed → suggested</th><th>Confidence</th><th>Why it waits</th></tr></thead><tbody>{}</tbody></table>{}"
 )
 _HEAD = Markup(
-    '<header class="cm-head"><div><h2>{}</h2>{}{}{}</div><p>{}</p><p class="cm-quiet">{} wait{}</p></header>'
+    '<header class="cm-head"><div><h2>{}</h2>{}{}{}</div><p>{}</p><p class="cm-quiet">{}{}</p></header>'
 )
 _BAR = Markup(
     '<div class="cm-bar" data-count="{}"><div class="cm-usual">'
@@ -110,7 +110,7 @@ def issue_list(
         chip(pattern["channel"]),
         chip(name_of(pattern["field"])),
         pattern["description"],
-        f"{pattern['count']:,}",
+        f"{counted(pattern['count'], 'issue')} {'waits' if pattern['count'] == 1 else 'wait'}",
         without,
     )
     count = pattern["suggested_count"]

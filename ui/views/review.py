@@ -13,7 +13,7 @@ from engine.review import Filter, is_personal
 from ui.desk import Desk
 from ui.views import QUIET
 from ui.views.evidence import evidence_of
-from ui.views.pieces import empty_state
+from ui.views.pieces import counted, empty_state
 from ui.views.queue import issue_list, pattern_list, renewal
 from ui.views.summary import message
 
@@ -200,7 +200,8 @@ def review_tab(desk: Desk, *, name: gr.Textbox, spoken: gr.HTML, number: gr.Stat
         try:
             count = desk.take_back(list(place.last_decided), name=name)
             rest = len(place.last_decided) - count
-            words = f"{count:,} wait again." + (f" {rest:,} could not be taken back: see Corrected." if rest else "")
+            words = f"{counted(count, 'issue')} back in the queue."
+            words += f" {rest:,} could not be taken back: see Corrected." if rest else ""
             said = message(words, number=number + 1, is_problem=bool(rest))
             place = replace(place, last_decided=())
         except ChannelmendError as error:
@@ -290,6 +291,6 @@ def _panel(desk: Desk, place: Place, ids: list[str], rank: int) -> tuple[Any, ..
     if rank:
         found = desk.workspace.suggestions(ids[0])
         start = next((row["value"] for row in found.iter_rows(named=True) if row["rank"] == rank), start)
-    many = f"{len(ids):,} issues" if len(ids) > 1 else "this issue"
+    many = counted(len(ids), "issue") if len(ids) > 1 else "this issue"
     words = Markup("<p><b>Your own value for {}</b></p>").format(many)
     return replace(place, to_modify=tuple(ids)), gr.Group(visible=True), words, start, ""

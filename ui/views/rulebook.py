@@ -12,7 +12,7 @@ from markupsafe import Markup
 from engine.rules import Rule, channels
 from ui.desk import Desk
 from ui.views import QUIET
-from ui.views.pieces import chip, empty_state, name_of, rule_title, status_chip
+from ui.views.pieces import chip, empty_state, name_of, rule_title, sentence, status_chip
 
 __all__ = ["rule_list", "rules_tab"]
 
@@ -31,7 +31,7 @@ def rule_list(rules: Sequence[Rule], search: str = "") -> Markup:
         entries = Markup("").join(_rule(rule) for rule in group)
         sections.append(
             Markup('<section class="cm-field"><h3>{} <span class="cm-quiet">{}</span></h3>{}</section>').format(
-                name_of(field).capitalize(), kind.replace("_", " "), entries
+                sentence(name_of(field)), kind.replace("_", " "), entries
             )
         )
     return Markup('<p class="cm-quiet">{} rules</p><div class="cm-rulebook">{}</div>').format(
