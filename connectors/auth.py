@@ -12,6 +12,7 @@ import json
 import secrets
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,10 +22,19 @@ import httpx
 from authlib.oauth1.rfc5849.signature import construct_base_string
 from authlib.oauth1.rfc5849.util import escape
 
-from connectors.errors import CredentialError, RateLimitError, UnavailableError
-from connectors.redaction import Secrets
+from connectors.errors import CredentialError, ProtocolError, RateLimitError, UnavailableError
+from connectors.limits import retry_after_s
+from connectors.redaction import Secrets, basic
 
-__all__ = ["ClientCredentials", "HeaderKey", "OneLeggedOAuth", "QueryKeys", "TokenCache"]
+__all__ = [
+    "BearerToken",
+    "ClientCredentials",
+    "HeaderKey",
+    "QueryKeys",
+    "RefreshToken",
+    "SignedOAuth",
+    "TokenCache",
+]
 
 
 class HeaderKey(httpx.Auth):
@@ -63,13 +73,17 @@ class QueryKeys(httpx.Auth):
         yield request
 
 
-class OneLeggedOAuth(httpx.Auth):
-    """OAuth 1.0a without a token: the query is signed with the consumer's secret, the body is not.
+class SignedOAuth(httpx.Auth):
+    """OAuth 1.0a: method, address and query are signed with the secrets, a JSON body is not.
 
     Parameters
     ----------
     consumer_key, consumer_secret : str
+    token, token_secret : str
+        Of the account; both empty for servers that know the consumer alone.
     method : {"HMAC-SHA256", "HMAC-SHA1"}
+    in_query : bool
+        Whether the parameters go into the query, for servers that drop the header ``Authorization``.
     clock : callable
         Seconds since 1970.
     nonce : callable
@@ -77,7 +91,7 @@ class OneLeggedOAuth(httpx.Auth):
 
     References
     ----------
-    RFC 5849, sections 3.1 and 3.4 (read 2026-11-23), which knows HMAC-SHA1 only; HMAC-SHA256 differs in the digest.
+    RFC 5849, sections 3.1, 3.4 and 3.5 (read 2026-11-23), which knows HMAC-SHA1 only; HMAC-SHA256 differs in the digest.
     """
 
     def __init__(
@@ -85,37 +99,47 @@ class OneLeggedOAuth(httpx.Auth):
         consumer_key: str,
         consumer_secret: str,
         *,
+        token: str = "",
+        token_secret: str = "",
         method: str = "HMAC-SHA256",
+        in_query: bool = False,
         clock: Callable[[], float] = time.time,
         nonce: Callable[[], str] = lambda: secrets.token_hex(16),
     ) -> None:
         self._key = consumer_key
         self._secret = consumer_secret
+        self._token = token
+        self._token_secret = token_secret
         self._method = method
         self._digest = _DIGESTS[method]
+        self._in_query = in_query
         self._clock = clock
         self._nonce = nonce
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the parameters and the signature to the query.
-
-        In the query and not in the header, because servers that drop the header are the ones still on plain http.
-        """
+        """Add the parameters and the signature."""
         stated = {
             "oauth_consumer_key": self._key,
             "oauth_nonce": self._nonce(),
             "oauth_signature_method": self._method,
             "oauth_timestamp": str(int(self._clock())),
-        }
+        } | ({"oauth_token": self._token} if self._token else {})
         url = request.url.copy_merge_params(stated)
-        request.url = url.copy_merge_params({"oauth_signature": self.signature(request.method, url)})
+        signature = self.signature(request.method, url)
+        if self._in_query:
+            request.url = url.copy_merge_params({"oauth_signature": signature})
+        else:
+            named = stated | {"oauth_signature": signature}
+            listed = ", ".join(f'{escape(name)}="{escape(value)}"' for name, value in sorted(named.items()))
+            request.headers["Authorization"] = f"OAuth {listed}"
         yield request
 
     def signature(self, method: str, url: httpx.URL) -> str:
         """The signature of a call whose query holds every ``oauth_`` parameter but itself."""
         pairs = parse_qsl(url.query.decode("ascii"), keep_blank_values=True)
         base = construct_base_string(method.upper(), str(url.copy_with(query=None)), pairs)
-        mac = hmac.new(f"{escape(self._secret)}&".encode(), base.encode(), self._digest)
+        key = f"{escape(self._secret)}&{escape(self._token_secret)}"
+        mac = hmac.new(key.encode(), base.encode(), self._digest)
         return base64.b64encode(mac.digest()).decode()
 
 
@@ -150,13 +174,19 @@ class TokenCache:
 _PROCESS_CACHE = TokenCache()
 
 
-class ClientCredentials(httpx.Auth):
-    """OAuth 2.0 client credentials: a short-lived token, fetched when needed and renewed before it ends.
+class BearerToken(httpx.Auth, ABC):
+    """A short-lived token, fetched when needed and renewed before it ends; once more when it is refused.
 
     Parameters
     ----------
     token_address : str
     client_id, client_secret : str
+    basic : bool
+        Whether the two go as HTTP Basic instead of form fields.
+    form : mapping of str to str
+        Further fields of the token request, such as a scope.
+    token_headers : mapping of str to str
+        Further headers of the token request.
     header : str
         Header that carries the token.
     scheme : str
@@ -169,10 +199,6 @@ class ClientCredentials(httpx.Auth):
         Seconds since 1970.
     early_s : float
         A token is renewed so many seconds before its end, because a clock may be wrong and a call takes time.
-
-    References
-    ----------
-    RFC 6749, section 4.4 (read 2026-11-23).
     """
 
     def __init__(
@@ -181,6 +207,9 @@ class ClientCredentials(httpx.Auth):
         client_id: str,
         client_secret: str,
         *,
+        basic: bool = False,
+        form: Mapping[str, str] | None = None,
+        token_headers: Mapping[str, str] | None = None,
         header: str = "Authorization",
         scheme: str = "Bearer ",
         known: Secrets | None = None,
@@ -191,6 +220,9 @@ class ClientCredentials(httpx.Auth):
         self._token_address = token_address
         self._client_id = client_id
         self._client_secret = client_secret
+        self._basic = basic
+        self._form = dict(form or {})
+        self._token_headers = dict(token_headers or {})
         self._header = header
         self._scheme = scheme
         self._known = known or Secrets()
@@ -198,38 +230,57 @@ class ClientCredentials(httpx.Auth):
         self._clock = clock
         self._early_s = early_s
         # The secret is part of the account: after a rotation the old token must not be found.
-        self._account = hashlib.sha256(f"{token_address}\n{client_id}\n{client_secret}".encode()).hexdigest()
+        account = f"{type(self).__name__}\n{token_address}\n{client_id}\n{client_secret}\n{sorted(self._form.items())}"
+        self._account = hashlib.sha256(account.encode()).hexdigest()
+
+    @abstractmethod
+    def grant(self) -> dict[str, str]:
+        """The form fields that say what kind of token is wanted."""
+
+    def granted(self, answer: Mapping[str, Any]) -> None:
+        """Look at the token answer; most grants have nothing to keep of it."""
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Fetch a token where there is none, and once more when it is refused."""
         token = self._cache.get(self._account, self._clock())
         fresh = not token
         if fresh:
-            token = self._accept((yield self._token_request()))
+            token = self._accept((yield self._token_request(request)))
         request.headers[self._header] = self._scheme + token
         response = yield request
         if response.status_code == 401 and not fresh:
             self._cache.drop(self._account, token)
-            token = self._accept((yield self._token_request()))
+            token = self._accept((yield self._token_request(request)))
             request.headers[self._header] = self._scheme + token
             yield request
 
-    def _token_request(self) -> httpx.Request:
-        return httpx.Request(
-            "POST",
-            self._token_address,
-            data={
-                "client_id": self._client_id,
-                "client_secret": self._client_secret,
-                "grant_type": "client_credentials",
-            },
-            headers={"Accept": "application/json"},
-        )
+    def _token_request(self, request: httpx.Request) -> httpx.Request:
+        fields = self._form | self.grant()
+        headers = {"Accept": "application/json", **self._token_headers}
+        if self._basic:
+            headers["Authorization"] = f"Basic {basic(self._client_id, self._client_secret)}"
+        else:
+            fields |= {"client_id": self._client_id} | (
+                {"client_secret": self._client_secret} if self._client_secret else {}
+            )
+        # Without them, a silent token address would be waited for without end.
+        timeouts = {name: value for name, value in request.extensions.items() if name == "timeout"}
+        return httpx.Request("POST", self._token_address, data=fields, headers=headers, extensions=timeouts)
 
     def _accept(self, response: httpx.Response) -> str:
         status, body = response.status_code, _json_object(response)
         if status == 429:
-            raise RateLimitError("Too many tokens were asked for. Wait a minute.", status=status)
+            raise RateLimitError(
+                "Too many tokens were asked for. Wait a minute.",
+                status=status,
+                retry_after_s=retry_after_s(response.headers, self._clock()),
+            )
+        if status < 300 and not body:
+            raise ProtocolError(
+                "The token address answered with something that is no JSON: a web page of a proxy, or half an answer. "
+                "Open the address in a browser.",
+                status=status,
+            )
         if status >= 500:
             raise UnavailableError(f"The token address answered with status {status}. Try again later.", status=status)
         token = body.get("access_token")
@@ -237,7 +288,7 @@ class ClientCredentials(httpx.Auth):
             said = body.get("error_description") or body.get("error") or ""
             raise CredentialError(
                 f"No access token was given (status {status}{f': {self._known.redact(str(said))[:200]!r}' if said else ''}). "
-                "Check the key and the secret of the app, and that it is installed in this account.",
+                f"{self._advice}",
                 status=status,
             )
         try:
@@ -245,8 +296,81 @@ class ClientCredentials(httpx.Auth):
         except (TypeError, ValueError):
             lives_s = 3600.0
         self._known.add(token)
+        self.granted(body)
         self._cache.put(self._account, token, self._clock() + max(lives_s - self._early_s, lives_s / 2))
         return token
+
+    _advice = "Check the key and the secret of the app, and that it is installed in this account."
+
+
+class ClientCredentials(BearerToken):
+    """OAuth 2.0 client credentials: the app speaks for itself.
+
+    References
+    ----------
+    RFC 6749, section 4.4 (read 2026-11-23).
+    """
+
+    def grant(self) -> dict[str, str]:
+        """Nothing but the kind."""
+        return {"grant_type": "client_credentials"}
+
+
+class RefreshToken(BearerToken):
+    """OAuth 2.0 refresh token: the app speaks for a merchant who consented once.
+
+    Parameters
+    ----------
+    refresh_token : str
+    rotated : callable
+        Called with the new refresh token where the platform gives one with every use and the old one dies: it must be
+        kept before anything else happens.
+    **options
+        As for `BearerToken`.
+
+    References
+    ----------
+    RFC 6749, section 6 (read 2026-11-25).
+    """
+
+    _advice = (
+        "Check client id and secret. A refresh token ends when the merchant withdraws the consent, changes the password, or "
+        "after its time: authorise the app again."
+    )
+
+    def __init__(
+        self,
+        token_address: str,
+        client_id: str,
+        client_secret: str,
+        *,
+        refresh_token: str,
+        rotated: Callable[[str], None] = lambda token: None,
+        **options: Any,
+    ) -> None:
+        options["form"] = dict(options.get("form") or {}) | {"refresh_token": refresh_token}
+        super().__init__(token_address, client_id, client_secret, **options)
+        self._refresh_token = refresh_token
+        self._rotated = rotated
+
+    def grant(self) -> dict[str, str]:
+        """The kind and the newest refresh token that this process knows."""
+        return {
+            "grant_type": "refresh_token",
+            "refresh_token": _NEWEST.get(self._account, self._refresh_token),
+        }
+
+    def granted(self, answer: Mapping[str, Any]) -> None:
+        """Keep a new refresh token, first for the caller and then for the other connections of this process."""
+        new = answer.get("refresh_token")
+        if isinstance(new, str) and new and new != self.grant()["refresh_token"]:
+            self._known.add(new)
+            self._rotated(new)
+            _NEWEST[self._account] = new
+
+
+_NEWEST: dict[str, str] = {}
+"""Account to its newest refresh token; a connection opened before the rotation still holds the one before."""
 
 
 def _json_object(response: httpx.Response) -> dict[str, Any]:

@@ -10,13 +10,13 @@ import json
 import random as random_module
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import httpx
 from tenacity import RetryCallState, Retrying
 
+from connectors.address import is_loopback
 from connectors.errors import (
     Action,
     CredentialError,
@@ -26,12 +26,12 @@ from connectors.errors import (
     RefusedError,
     UnavailableError,
 )
-from connectors.limits import Limit
+from connectors.limits import Limit, retry_after_s
 from connectors.manners import ADVICE, Answer, Manners, Patience
 from connectors.platform import Traffic
 from connectors.redaction import Secrets
 
-__all__ = ["Client"]
+__all__ = ["Client", "Decoder", "Judge"]
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _GARBLED_TRIES = 3
@@ -39,6 +39,9 @@ _GARBLED_TRIES = 3
 
 Judge = Callable[[Answer], None]
 """Raises a `PlatformError` when an answer with a good status is a failure all the same."""
+
+Decoder = Callable[[bytes], Any]
+"""Makes a value of the bytes of an answer; ValueError when it cannot."""
 
 
 class Client:
@@ -61,6 +64,8 @@ class Client:
     patience : Patience
     traffic : Traffic or None
         Counted into.
+    stamp : callable or None
+        Adds what every single request carries anew, such as a correlation identifier.
     transport : httpx.BaseTransport or None
         Instead of the network, in tests.
     sleep, clock, random : callable
@@ -79,6 +84,7 @@ class Client:
         secrets: Secrets | None = None,
         patience: Patience | None = None,
         traffic: Traffic | None = None,
+        stamp: Callable[[httpx.Request], None] | None = None,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
@@ -94,6 +100,7 @@ class Client:
         self._sleep = sleep
         self._clock = clock
         self._random = random
+        self._stamp = stamp
         self._http = httpx.Client(
             auth=auth,
             headers={"Accept": "application/json", "User-Agent": "Channelmend", **(headers or {})},
@@ -108,29 +115,47 @@ class Client:
         path: str,
         *,
         params: Mapping[str, Any] | None = None,
+        query: str = "",
         body: Any = None,
+        form: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
+        files: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        decode: Decoder | None = None,
         idempotent: bool | None = None,
+        operation: str = "",
         cost: float = 1.0,
         judge: Judge | None = None,
     ) -> Answer:
-        """The decoded JSON answer to a request, sent again as often as that is safe and sensible.
+        """The decoded answer to a request, sent again as often as that is safe and sensible.
 
         Parameters
         ----------
         method, path : str
-            The path is appended to the address.
+            The path is appended to the address. A whole address of the same host is taken as it is.
         params : mapping
             The query.
+        query : str
+            A query that is sent letter by letter, as a platform gave it.
         body : object
             Sent as JSON; None sends none.
+        form : mapping
+            Sent as a form instead of JSON; with `files` as the parts of a multipart message.
+        content : bytes
+            Sent as it is instead; say what it is in `headers`.
+        files : mapping
+            Parts of a multipart message, as httpx takes them.
         headers : mapping of str to str
+        decode : callable or None
+            Makes the value of the bytes of an answer and raises ValueError when it cannot; None: JSON.
         idempotent : bool or None
             Whether sending it twice does no harm; None: what HTTP says of the method.
+        operation : str
+            Name of the call in the platform's `connectors.limits.Limits`.
         cost : float
             What the call takes from the limit.
         judge : callable
-            Looks at an answer with a good status.
+            Looks at an answer with a good status, beside the one of the platform's manners.
 
         Raises
         ------
@@ -139,28 +164,86 @@ class Client:
         """
         request = self._http.build_request(
             method,
-            f"{self._address}/{path.lstrip('/')}",
+            self._url(path, query),
             params=dict(params) if params else None,
             json=body,
+            data=dict(form) if form is not None else None,
+            content=content,
+            files=files,
             headers=headers,
         )
-        safe = method.upper() in _IDEMPOTENT if idempotent is None else idempotent
-        delay = 0.0
+        call = _Call(request, operation, cost, decode or _json, judge)
+        return self._repeated(call, _is_idempotent(method) if idempotent is None else idempotent)
+
+    def transfer(
+        self,
+        method: str,
+        address: str,
+        *,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Bring a document to or from an address that a platform signed, on whatever host: no key is sent along.
+
+        Raises
+        ------
+        ProtocolError
+            When the address is not https; only this machine itself may be called without encryption.
+        CredentialError, RateLimitError, UnavailableError, RefusedError
+            As for `send`.
+        """
+        target = httpx.URL(address)
+        if target.scheme != "https" and not is_loopback(target.host):
+            raise ProtocolError(
+                f"{self._who()}: the platform gave {target.scheme}://{target.host} as the place of a document; only https "
+                "is followed. Tell its support.",
+                platform=self._manners.platform,
+                connection=self._connection,
+            )
+        bare = {"Accept": "*/*", **(headers or {})}
+        request = httpx.Request(method, target, content=content, headers=bare, extensions=self._timeouts())
+        call = _Call(request, "", 0.0, bytes, None, is_signed=True)
+        return self._repeated(call, _is_idempotent(method)).value or b""
+
+    def _url(self, path: str, query: str) -> httpx.URL | str:
+        own = httpx.URL(self._address)
+        if "://" in path:
+            url = httpx.URL(path)
+            if (url.scheme, url.host, url.port) != (own.scheme, own.host, own.port):
+                raise ProtocolError(
+                    f"{self._who()}: the platform sends us on to {url.host}, which is not its own address ({own.host}). "
+                    "No key is sent there.",
+                    platform=self._manners.platform,
+                    connection=self._connection,
+                )
+        else:
+            url = httpx.URL(f"{self._address}/{path.lstrip('/')}" if path else self._address)
+        return url.copy_with(query=query.lstrip("?").encode()) if query else url
+
+    def _timeouts(self) -> dict[str, Any]:
+        return {"timeout": self._http.timeout.as_dict()}
+
+    def _repeated(self, call: _Call, safe: bool) -> Answer:
+        delay, advised = 0.0, False
 
         def again(state: RetryCallState) -> bool:
-            nonlocal delay
+            nonlocal delay, advised
             error = state.outcome.exception() if state.outcome else None
             chosen = self._delay_before_retry(error, tries=state.attempt_number, safe=safe)
             delay = chosen or 0.0
+            advised = chosen is not None and isinstance(error, RateLimitError)
+            if advised and self._limit is not None:
+                # The other connections of this account wait as long.
+                self._limit.pause(delay, call.operation)
             return chosen is not None
 
         def pause(seconds: float) -> None:
             self.traffic.retries += 1
-            self._wait(seconds)
+            self.wait(seconds)
 
         # The decision also says how long; tenacity asks for the two one after the other.
         retrying = Retrying(retry=again, wait=lambda _state: delay, sleep=pause, reraise=True)
-        return retrying(lambda: self._once(request, cost=cost, judge=judge))
+        return retrying(lambda: self._once(call, waited=advised))
 
     def close(self) -> None:
         """Release the connections."""
@@ -191,24 +274,28 @@ class Client:
             return None
         return advice if self.traffic.waited_s + advice <= self._patience.budget_s else None
 
-    def _wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
+        """Sleep, and count it."""
         if seconds > 0:
             self.traffic.waited_s += seconds
             self._sleep(seconds)
 
-    def _once(self, request: httpx.Request, *, cost: float, judge: Judge | None) -> Answer:
-        if self._limit is not None:
-            self._wait(self._limit.take(cost))
-        self.traffic.requests += 1
+    def _once(self, call: _Call, *, waited: bool) -> Answer:
+        request = call.request
         try:
-            response = self._http.send(request, stream=True)
+            self._take(call, waited=waited)
+            self.traffic.requests += 1
+            if self._stamp is not None and not call.is_signed:
+                self._stamp(request)
+            response = self._http.send(request, stream=True, auth=None if call.is_signed else httpx.USE_CLIENT_DEFAULT)
             try:
                 content = self._content(response)
             finally:
                 response.close()
         except PlatformError as error:
-            # Raised while authenticating, which knows neither the platform's name nor the connection's.
+            # Raised while authenticating or by the limiter, which knows neither the platform's name nor the connection's.
             error.platform, error.connection = self._manners.platform, self._connection
+            self.traffic.throttled += isinstance(error, RateLimitError)
             error.args = (f"{self._who()}: {error}",) if not str(error).startswith(self._who()) else error.args
             raise
         except httpx.InvalidURL as error:
@@ -217,18 +304,41 @@ class Client:
             ) from None
         except httpx.HTTPError as error:
             raise self._unavailable(request, error) from None
+        self.traffic.sent_bytes += len(request.content)
+        self.traffic.received_bytes += len(content)
+        if self._limit is not None and not call.is_signed:
+            self._limit.answered(response.headers, call.operation)
         request_id = next((response.headers[name] for name in self._manners.request_id if name in response.headers), "")
         if response.status_code >= 300:
             self._refuse(request, response, content, request_id)
-        answer = Answer(response.status_code, response.headers, self._decode(response, content, request_id), request_id)
-        if judge is not None:
-            try:
-                judge(answer)
-            except PlatformError as error:
-                if isinstance(error, RateLimitError):
-                    self.traffic.throttled += 1
-                raise
+        value = self._decode(call.decode, response, content, request_id)
+        answer = Answer(response.status_code, response.headers, value, request_id)
+        for judge in (self._manners.judge, call.judge):
+            if judge is not None and not call.is_signed:
+                self._judge(judge, answer)
         return answer
+
+    def _judge(self, judge: Judge, answer: Answer) -> None:
+        try:
+            judge(answer)
+        except PlatformError as error:
+            error.platform, error.connection = self._manners.platform, self._connection
+            if isinstance(error, RateLimitError):
+                self.traffic.throttled += 1
+            raise
+
+    def _take(self, call: _Call, *, waited: bool) -> None:
+        if self.traffic.requests >= self._patience.requests:
+            raise RateLimitError(
+                f"This run has made the {self._patience.requests} calls that it may make. "
+                "What was read is kept; run again to go on, or raise the budget.",
+                retry_after_s=self._patience.longest_advice_s * 2,
+            )
+        if self._limit is None or call.is_signed:
+            return
+        seconds = self._limit.take(call.cost, call.operation)
+        if not waited:
+            self.wait(seconds)
 
     def _content(self, response: httpx.Response) -> bytes:
         started, size, parts = self._clock(), 0, []
@@ -246,22 +356,24 @@ class Client:
             parts.append(part)
         return b"".join(parts)
 
-    def _decode(self, response: httpx.Response, content: bytes, request_id: str) -> Any:
+    def _decode(self, decode: Decoder, response: httpx.Response, content: bytes, request_id: str) -> Any:
         if not content.strip():
             return None
         try:
-            return json.loads(content, parse_constant=_no_constant)
+            return decode(content)
         except (ValueError, RecursionError):
             kind = response.headers.get("content-type", "no content type")
+            wanted = getattr(decode, "__name__", "data").strip("_").upper()
             raise ProtocolError(
-                f"{self._who()}: expected JSON and got {kind} with status {response.status_code}, beginning "
+                f"{self._who()}: expected {wanted} and got {kind} with status {response.status_code}, beginning "
                 f"{self._excerpt(content)!r}. {_garbled_advice(content)}",
                 **self._where(response, request_id),
                 words=self._excerpt(content, 2000),
             ) from None
 
     def _refuse(self, request: httpx.Request, response: httpx.Response, content: bytes, request_id: str) -> NoReturn:
-        status, action = response.status_code, self._manners.action(response.status_code)
+        status = response.status_code
+        action = self._manners.exceptions(status, response.headers, content) or self._manners.action(status)
         words = self._words(content)
         said = f" It says: {words!r}." if words else ""
         what = f"{self._who()}: {request.method} {request.url.path} was answered with status {status}.{said}"
@@ -279,26 +391,14 @@ class Client:
             raise CredentialError(message, **where, words=words)
         if action is Action.WAIT:
             self.traffic.throttled += 1
-            raise RateLimitError(message, retry_after_s=self._retry_after(response), **where, words=words)
+            raise RateLimitError(
+                message, retry_after_s=retry_after_s(response.headers, self._clock()), **where, words=words
+            )
         if action is Action.RETRY:
-            raise _UnansweredError(message, retry_after_s=self._retry_after(response), **where, words=words)
+            raise _UnansweredError(
+                message, retry_after_s=retry_after_s(response.headers, self._clock()), **where, words=words
+            )
         raise RefusedError(message, **where, words=words)
-
-    def _retry_after(self, response: httpx.Response) -> float | None:
-        """Seconds that the platform asks for, by number or by date (RFC 9110, 10.2.3); None where it gives none."""
-        text = response.headers.get("retry-after", "").strip()
-        if not text:
-            return None
-        try:
-            return max(0.0, float(text)) if float(text) < float("inf") else None
-        except ValueError:
-            pass
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return max(0.0, moment.timestamp() - self._clock())
 
     def _unavailable(self, request: httpx.Request, error: httpx.HTTPError) -> UnavailableError:
         what = _FAILURES.get(type(error), "the connection broke")
@@ -314,8 +414,12 @@ class Client:
 
     def _words(self, content: bytes) -> str:
         try:
-            return self._secrets.redact(self._manners.words(json.loads(content)))
-        except (ValueError, RecursionError, TypeError, AttributeError, KeyError, IndexError):
+            body = json.loads(content)
+        except (ValueError, RecursionError):
+            body = content.decode("utf-8", "replace")
+        try:
+            return self._secrets.redact(self._manners.words(body)) or self._excerpt(content)
+        except (ValueError, TypeError, AttributeError, KeyError, IndexError):
             return self._excerpt(content)
 
     def _excerpt(self, content: bytes, length: int = 200) -> str:
@@ -361,6 +465,26 @@ class _UnansweredError(UnavailableError):
 
 def _never_sent(error: UnavailableError) -> bool:
     return isinstance(error, _UnansweredError) and error.never_sent
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One request with what the client must know of it."""
+
+    request: httpx.Request
+    operation: str
+    cost: float
+    decode: Decoder
+    judge: Judge | None
+    is_signed: bool = False
+
+
+def _is_idempotent(method: str) -> bool:
+    return method.upper() in _IDEMPOTENT
+
+
+def _json(content: bytes) -> Any:
+    return json.loads(content, parse_constant=_no_constant)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -1,17 +1,23 @@
 """How fast a platform may be called: the server's own figures first, a local bucket where it gives none.
 
 A limiter belongs to an account, not to a connector object: two jobs of one process that talk to the same shop share
-one, by `shared`.
+one, by `shared`. So when the platform asks one of them to wait, all of them wait, and they start again one after the
+other and not at once.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Protocol, TypeVar
 
-__all__ = ["CostBucket", "Limit", "TokenBucket", "shared"]
+from connectors.errors import RateLimitError
+
+__all__ = ["CostBucket", "Limit", "Limiter", "Limits", "Rate", "Room", "TokenBucket", "retry_after_s", "shared"]
 
 Clock = Callable[[], float]
 
@@ -19,8 +25,16 @@ Clock = Callable[[], float]
 class Limit(Protocol):
     """Decides how long to wait before a call."""
 
-    def take(self, cost: float = 1.0) -> float:
+    def take(self, cost: float = 1.0, operation: str = "") -> float:
         """Reserve a call of that cost; gives the seconds to wait before it is sent, 0 when it may go at once."""
+        ...
+
+    def answered(self, headers: Mapping[str, str], operation: str = "") -> None:
+        """Take over what the server says in the headers of an answer, good or bad."""
+        ...
+
+    def pause(self, seconds: float, operation: str = "") -> None:
+        """The server asked for silence: nobody is let through before these seconds are over."""
         ...
 
 
@@ -52,7 +66,7 @@ class TokenBucket:
         self._seen = clock()
         self._lock = threading.Lock()
 
-    def take(self, cost: float = 1.0) -> float:
+    def take(self, cost: float = 1.0, operation: str = "") -> float:
         """Reserve tokens; gives the seconds until they are there."""
         with self._lock:
             now = self._clock()
@@ -66,6 +80,26 @@ class TokenBucket:
         """Take over the server's own count, when it is lower than ours."""
         with self._lock:
             self._level = min(self._level, tokens)
+
+    def answered(self, headers: Mapping[str, str], operation: str = "") -> None:
+        """Nothing: a bare bucket knows no headers."""
+
+    def pause(self, seconds: float, operation: str = "") -> None:
+        """Empty the bucket so far that the next token comes in that many seconds."""
+        with self._lock:
+            self._level = min(self._level, 1.0 - seconds * self._per_second)
+            self._seen = self._clock()
+
+    @property
+    def per_second(self) -> float:
+        """Tokens that come back each second."""
+        return self._per_second
+
+    def retune(self, per_second: float) -> None:
+        """Take over the server's own speed."""
+        with self._lock:
+            if per_second > 0:
+                self._per_second = per_second
 
 
 class CostBucket:
@@ -89,7 +123,7 @@ class CostBucket:
         self._seen = clock()
         self._lock = threading.Lock()
 
-    def take(self, cost: float = 1.0) -> float:
+    def take(self, cost: float = 1.0, operation: str = "") -> float:
         """Reserve points; gives the seconds until they are there. A cost above the bucket waits for a full one."""
         with self._lock:
             self._refill()
@@ -115,6 +149,15 @@ class CostBucket:
             self._seen = self._clock()
             return max(0.0, (min(requested, self._maximum) - available) / self._restore)
 
+    def answered(self, headers: Mapping[str, str], operation: str = "") -> None:
+        """Nothing: the figures come in the body; see `observe`."""
+
+    def pause(self, seconds: float, operation: str = "") -> None:
+        """Empty the bucket so far that it is above zero again in that many seconds."""
+        with self._lock:
+            self._level = min(self._level, -seconds * self._restore)
+            self._seen = self._clock()
+
     @property
     def maximum(self) -> float:
         """Points in the full bucket."""
@@ -125,6 +168,145 @@ class CostBucket:
         self._level = min(self._maximum, self._level + max(0.0, now - self._seen) * self._restore)
         self._seen = now
 
+
+@dataclass(frozen=True)
+class Rate:
+    """How often something may be called.
+
+    Parameters
+    ----------
+    per_second : float
+    burst : float
+        Calls that may go at once after a silence.
+    per_day : int
+        Calls of any 24 hours; 0: not counted.
+    """
+
+    per_second: float
+    burst: float = 1.0
+    per_day: int = 0
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a server says of the room that is left, as far as it says it.
+
+    Parameters
+    ----------
+    remaining : float or None
+        Calls that are left in the present window.
+    resets_s : float or None
+        Seconds until the window ends; without it an exhausted window is waited for by the local rate.
+    per_second : float or None
+        The server's own rate.
+    remaining_today : float or None
+        Calls that are left of a daily quota.
+    """
+
+    remaining: float | None = None
+    resets_s: float | None = None
+    per_second: float | None = None
+    remaining_today: float | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a platform allows one account, as its documentation says it.
+
+    Parameters
+    ----------
+    default : Rate
+        For calls that have no rate of their own.
+    operations : mapping of str to Rate
+        Name of an operation to its own rate, counted apart.
+    room : callable
+        ``room(headers) -> Room``: the server's own figures; header names in lower case.
+    """
+
+    default: Rate
+    operations: Mapping[str, Rate] = field(default_factory=dict)
+    room: Callable[[Mapping[str, str]], Room] = lambda headers: Room()
+
+
+class Limiter:
+    """Keeps the `Limits` of one account.
+
+    Parameters
+    ----------
+    limits : Limits
+    clock : callable
+        Seconds, as `time.monotonic`.
+    """
+
+    def __init__(self, limits: Limits, clock: Clock = time.monotonic) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._buckets: dict[str, TokenBucket] = {}
+        self._days: dict[str, list[float]] = {}
+        self._lock = threading.Lock()
+
+    def take(self, cost: float = 1.0, operation: str = "") -> float:
+        """Reserve a call; gives the seconds to wait before it is sent.
+
+        Raises
+        ------
+        RateLimitError
+            When the calls of the day are used up.
+        """
+        name, rate = self._which(operation)
+        if rate.per_day:
+            self._count_day(name, rate.per_day)
+        return self._bucket(name, rate).take(cost)
+
+    def answered(self, headers: Mapping[str, str], operation: str = "") -> None:
+        """Take over the server's figures; what cannot be read is ignored, for figures about limits are advice."""
+        try:
+            room = self._limits.room({key.lower(): value for key, value in headers.items()})
+        except (ValueError, TypeError, KeyError):
+            return
+        name, rate = self._which(operation)
+        bucket = self._bucket(name, rate)
+        if room.per_second:
+            bucket.retune(room.per_second)
+        if room.remaining is not None:
+            if room.remaining < 1 and room.resets_s:
+                bucket.pause(room.resets_s)
+            else:
+                bucket.remaining(room.remaining)
+        if room.remaining_today is not None and rate.per_day:
+            with self._lock:
+                spent = max(0, rate.per_day - int(room.remaining_today))
+                known = self._days.setdefault(name, [])
+                known.extend([self._clock()] * (spent - len(known)))
+
+    def pause(self, seconds: float, operation: str = "") -> None:
+        """Nobody calls this operation before these seconds are over."""
+        self._bucket(*self._which(operation)).pause(seconds)
+
+    def _which(self, operation: str) -> tuple[str, Rate]:
+        own = self._limits.operations.get(operation)
+        return (operation, own) if own else ("", self._limits.default)
+
+    def _bucket(self, name: str, rate: Rate) -> TokenBucket:
+        with self._lock:
+            if name not in self._buckets:
+                self._buckets[name] = TokenBucket(per_second=rate.per_second, burst=rate.burst, clock=self._clock)
+            return self._buckets[name]
+
+    def _count_day(self, name: str, per_day: int) -> None:
+        with self._lock:
+            now = self._clock()
+            calls = self._days[name] = [one for one in self._days.get(name, []) if now - one < _DAY_S]
+            if len(calls) >= per_day:
+                raise RateLimitError(
+                    f"The {per_day} calls a day that this account may make{f' ({name})' if name else ''} are used up. "
+                    "Run again tomorrow, or ask the platform for a higher quota.",
+                    retry_after_s=_DAY_S - (now - calls[0]),
+                )
+            calls.append(now)
+
+
+_DAY_S = 86_400.0
 
 _Any = TypeVar("_Any")
 _SHARED: dict[tuple[str, str], object] = {}
@@ -145,3 +327,32 @@ def shared(platform: str, account: str, make: Callable[[], _Any]) -> _Any:
         if (platform, account) not in _SHARED:
             _SHARED[platform, account] = make()
         return _SHARED[platform, account]  # type: ignore[return-value]
+
+
+def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that a server asks for in ``Retry-After``, by number or by date; None where it gives none.
+
+    Parameters
+    ----------
+    headers : mapping
+        Names compared without case, as httpx does.
+    now : float
+        Seconds since 1970.
+
+    References
+    ----------
+    RFC 9110, section 10.2.3 (read 2026-11-23).
+    """
+    text = headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    try:
+        return max(0.0, float(text)) if float(text) < float("inf") else None
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, moment.timestamp() - now)

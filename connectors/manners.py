@@ -45,6 +45,8 @@ class Patience:
         A platform that asks for a longer pause than this ends the run; seconds.
     budget_s : float
         Seconds that one connector may wait in all.
+    requests : int
+        Calls that one connector may make in all, repetitions included.
     connect_s, read_s, answer_s : float
         Limits on connecting, on silence, and on one whole answer; seconds.
     largest_answer : int
@@ -56,6 +58,7 @@ class Patience:
     longest_s: float = 60.0
     longest_advice_s: float = 300.0
     budget_s: float = 1800.0
+    requests: int = 1_000_000
     connect_s: float = 10.0
     read_s: float = 60.0
     answer_s: float = 300.0
@@ -77,7 +80,11 @@ class Manners:
     request_id : sequence of str
         Response headers that may hold the platform's identifier of the call; the first one found counts.
     words : callable
-        Takes the platform's own message, code included, out of a decoded error body.
+        Takes the platform's own message, code included, out of an error body: decoded JSON, or else its text.
+    judge : callable
+        Looks at every answer with a good status and raises a `PlatformError` when it is a failure all the same.
+    exceptions : callable
+        ``exceptions(status, headers, body) -> Action or None`` for answers whose status alone does not tell.
     """
 
     platform: str
@@ -85,6 +92,8 @@ class Manners:
     advice: Mapping[Action, str] = field(default_factory=dict)
     request_id: Sequence[str] = ("x-request-id",)
     words: Callable[[Any], str] = lambda body: ""
+    judge: Callable[[Answer], None] | None = None
+    exceptions: Callable[[int, httpx.Headers, bytes], Action | None] = lambda status, headers, body: None
 
     def action(self, status: int) -> Action:
         """What that status, 300 or above, means here."""
@@ -94,7 +103,7 @@ class Manners:
 
 @dataclass(frozen=True)
 class Answer:
-    """A good answer: status below 300, body decoded."""
+    """A good answer: status below 300. ``value`` is the decoded body; None where there was none."""
 
     status: int
     headers: httpx.Headers

@@ -1,19 +1,308 @@
 """Ways to walk through a list that may change while it is read, without losing a row.
 
-Both give lists of raw rows. A row may come twice when the list moves; `connectors.remote` drops what it has seen.
+All give lists of raw rows. A row may come twice when the list moves; `connectors.remote` drops what it has seen. An empty
+page is not believed at once: a list that ends too early would make a complete reading take records for gone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from connectors.errors import ProtocolError
+from connectors.manners import Answer
+from connectors.mapping import at, raw_text, text
 
-__all__ = ["Anchored", "Relay", "RelayPage"]
+__all__ = ["After", "Anchored", "Ask", "Counted", "Cursor", "Linked", "Once", "Pager", "Relay", "RelayPage", "rows_at"]
 
 Row = Mapping[str, Any]
+
+Ask = Callable[[Mapping[str, str] | str], Answer]
+"""Gives one page: the parameters that name it, or the platform's own link to it (an address or a query)."""
+
+_TRIES = 3
+"""How often a page that should hold rows and holds none is asked for."""
+
+
+class Pager(Protocol):
+    """How a platform divides its lists."""
+
+    def pages(self, ask: Ask, rows: str) -> Iterator[list[Row]]:
+        """Every page; `rows` is the dotted path of the rows in an answer, empty where the answer is the list."""
+        ...
+
+
+def rows_at(answer: Answer, path: str) -> list[Row]:
+    """The rows of an answer. Nothing at the path, or no body at all, is an empty list.
+
+    Raises
+    ------
+    ProtocolError
+        When something else than a list is there.
+    """
+    try:
+        found = at(answer.value, path) if path else answer.value
+    except ValueError as error:
+        raise ProtocolError(f"The list has no rows where they belong: {error}.", status=answer.status) from None
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        raise ProtocolError(
+            f"Expected a list at {path or 'the top'!r} and got {type(found).__name__}.", status=answer.status
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class Once:
+    """A list that comes whole."""
+
+    def pages(self, ask: Ask, rows: str) -> Iterator[list[Row]]:
+        """The one page."""
+        if found := rows_at(ask({}), rows):
+            yield found
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Pages by number, or by the number of rows before them.
+
+    Parameters
+    ----------
+    size : int
+        Rows asked for.
+    position, limit : str
+        Parameters of the position and of the size; an empty `limit` sends none.
+    first : int
+        Position of the first page.
+    by_page : bool
+        Whether positions count pages; otherwise rows.
+    total : str
+        Dotted path of the number of all rows, where the platform gives it.
+    more : str
+        Dotted path of something that is true (or a link) while more pages follow, where the platform gives it.
+
+    Notes
+    -----
+    When the total falls during the walk, rows moved up over a page's edge, and the walk is made once more.
+    """
+
+    size: int
+    position: str = "offset"
+    limit: str = "limit"
+    first: int = 0
+    by_page: bool = False
+    total: str = ""
+    more: str = ""
+
+    def pages(self, ask: Ask, rows: str) -> Iterator[list[Row]]:
+        """Every page."""
+        totals: list[int] = []
+        yield from self._walk(ask, rows, totals)
+        if totals and totals[-1] < totals[0]:
+            yield from self._walk(ask, rows, [])
+
+    def _walk(self, ask: Ask, rows: str, totals: list[int]) -> Iterator[list[Row]]:
+        position, came, empty = self.first, _Tally(), 0
+        while True:
+            answer = ask({self.position: str(position)} | ({self.limit: str(self.size)} if self.limit else {}))
+            found = rows_at(answer, rows)
+            total = _count(answer, self.total)
+            if total is not None:
+                totals.append(total)
+            taken = came.add(found) if total is not None else 0
+            ended = _ended(answer, self.more, taken=taken, total=total)
+            if found:
+                yield found
+            if ended:
+                return
+            if found:
+                position, empty = position + (1 if self.by_page else min(len(found), self.size)), 0
+                continue
+            empty += 1
+            if empty < (2 if ended is None else _TRIES):
+                continue
+            if ended is None:
+                return
+            raise ProtocolError(
+                f"The page at {self.position} {position} is empty, yet the platform says that more rows follow "
+                f"({taken} of {total if total is not None else 'an unknown number'} came). Try again later."
+            )
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Pages by a token that comes with the page before.
+
+    Parameters
+    ----------
+    parameter : str
+        That carries the token.
+    next : str
+        Dotted path of the token in an answer; missing or empty at the end.
+    size : int
+    limit : str
+        Parameter of the size; empty sends none.
+    alone : bool
+        Whether the token goes alone, without the size.
+    start : str
+        Token of the first page; empty sends none.
+    total : str
+        Dotted path of the number of all rows, where the platform gives it.
+    """
+
+    parameter: str
+    next: str
+    size: int = 100
+    limit: str = "limit"
+    alone: bool = False
+    start: str = ""
+    total: str = ""
+
+    def pages(self, ask: Ask, rows: str) -> Iterator[list[Row]]:
+        """Every page.
+
+        Raises
+        ------
+        ProtocolError
+            When the walk ends before the stated total, or a token leads nowhere.
+        """
+        token, came, taken, empty = self.start, _Tally(), 0, 0
+        sized = {self.limit: str(self.size)} if self.limit else {}
+        while True:
+            position = {self.parameter: token} if token else {}
+            answer = ask(position if token and self.alone else position | sized)
+            found = rows_at(answer, rows)
+            if found:
+                yield found
+            following = text(at(answer.value, self.next)) if isinstance(answer.value, Mapping) else ""
+            total = _count(answer, self.total)
+            taken = came.add(found) if total is not None else taken + len(found)
+            lost = not following and total is not None and taken < total
+            empty = 0 if found else empty + 1
+            if not following and not lost:
+                return
+            if lost or empty >= _TRIES:
+                if empty and empty < _TRIES:
+                    continue
+                raise ProtocolError(
+                    f"The list broke off after {taken} of {total if total is not None else 'an unknown number of'} rows. "
+                    "Try again later."
+                )
+            token = following
+
+
+@dataclass(frozen=True)
+class Linked:
+    """Pages by the platform's own link to the next one.
+
+    Parameters
+    ----------
+    next : callable
+        Takes the link out of an answer; empty at the end.
+    size : int
+    limit : str
+        Parameter of the size; empty sends none.
+    first : mapping of str to str
+        Further parameters of the first page.
+    total : str
+        Dotted path of the number of all rows, where the platform gives it.
+    """
+
+    next: Callable[[Answer], str]
+    size: int = 100
+    limit: str = "limit"
+    first: Mapping[str, str] | None = None
+    total: str = ""
+
+    def pages(self, ask: Ask, rows: str) -> Iterator[list[Row]]:
+        """Every page."""
+        position: Mapping[str, str] | str = (self.first or {}) | ({self.limit: str(self.size)} if self.limit else {})
+        came, taken, empty = _Tally(), 0, 0
+        while True:
+            answer = ask(position)
+            found = rows_at(answer, rows)
+            total = _count(answer, self.total)
+            taken = came.add(found) if total is not None else taken + len(found)
+            if found:
+                yield found
+                empty = 0
+            link = self.next(answer)
+            if found and not link and (total is None or taken >= total):
+                return
+            if not found:
+                empty += 1
+                if not link and (total is None or taken >= total):
+                    return
+                if empty < _TRIES:
+                    continue
+                raise ProtocolError(f"A page is empty, yet more should follow ({taken} rows came). Try again later.")
+            if not link or link == position:
+                raise ProtocolError(f"The list broke off after {taken} of {total} rows. Try again later.")
+            position = link
+
+
+@dataclass(frozen=True)
+class After:
+    """Pages that start behind the last row seen.
+
+    Parameters
+    ----------
+    key : str
+        Member of a row that names it.
+    parameter : str
+        That carries the last row's name.
+    more : str
+        Dotted path of something that is true while more rows follow.
+    size : int
+    limit : str
+    """
+
+    key: str
+    parameter: str
+    more: str
+    size: int = 100
+    limit: str = "limit"
+
+    def pages(self, ask: Ask, rows: str) -> Iterator[list[Row]]:
+        """Every page."""
+        behind, empty = "", 0
+        while True:
+            answer = ask({self.limit: str(self.size)} | ({self.parameter: behind} if behind else {}))
+            found = rows_at(answer, rows)
+            if found:
+                yield found
+                empty, behind = 0, text(found[-1].get(self.key))
+            if not at(answer.value, self.more):
+                return
+            empty += 0 if found else 1
+            if empty >= _TRIES:
+                raise ProtocolError("A page is empty, yet the platform says that more rows follow. Try again later.")
+
+
+class _Tally:
+    """Counts rows, each once however often it comes."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+
+    def add(self, rows: Sequence[Row]) -> int:
+        """How many came by now, these included."""
+        self._seen.update(hash(raw_text(row)) for row in rows)
+        return len(self._seen)
+
+
+def _count(answer: Answer, path: str) -> int | None:
+    value = at(answer.value, path) if path and isinstance(answer.value, Mapping) else None
+    return int(value) if isinstance(value, int) or (isinstance(value, str) and value.isdigit()) else None
+
+
+def _ended(answer: Answer, more: str, *, taken: int, total: int | None) -> bool | None:
+    """Whether the platform says that this was the last page; None when it says nothing."""
+    if more:
+        return not at(answer.value, more)
+    return None if total is None else taken >= total
 
 
 @dataclass(frozen=True)

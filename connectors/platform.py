@@ -20,9 +20,12 @@ import polars as pl
 from connectors.errors import PlatformError
 
 __all__ = [
+    "ACCEPTANCES",
     "CHANGES",
     "QUARANTINE",
+    "REQUIREMENTS",
     "RESULTS",
+    "SHIPMENTS",
     "Capability",
     "Check",
     "Connection",
@@ -48,21 +51,62 @@ CHANGES = {
 """Schema of what is pushed: one row a field. Values are text; ``images`` is a JSON list of text."""
 
 RESULTS = {"correction_id": pl.String, "status": pl.String, "code": pl.String, "message": pl.String}
-"""Schema of the answer to a push. Status is ``accepted`` (not yet proof) or ``refused``, with the platform's words."""
+"""Schema of the answer to a push. Status is ``accepted`` (not yet proof) or ``refused``, with the platform's words.
+Answers to shipments and acceptances have the same columns, with the shipment's or the order's key as ``correction_id``."""
+
+SHIPMENTS = {
+    "shipment_id": pl.String,
+    "order_key": pl.String,
+    "line_key": pl.String,
+    "quantity": pl.String,
+    "carrier": pl.String,
+    "tracking_number": pl.String,
+    "tracking_url": pl.String,
+    "shipped_at": pl.String,
+    "identifiers": pl.List(pl.String),
+}
+"""Schema of parcels that left: one row an order line in a parcel; ``shipment_id`` is the merchant's own and joins the
+rows of one parcel. An empty ``line_key`` means every line, an empty ``quantity`` all of it; ``shipped_at`` is ISO 8601;
+``identifiers`` are IMEI or serial numbers where the channel wants them."""
+
+ACCEPTANCES = {"order_key": pl.String, "line_key": pl.String, "accepted": pl.Boolean, "reason": pl.String}
+"""Schema of what a merchant says to new orders, one row a line; an empty ``line_key`` means every line."""
+
+REQUIREMENTS = {
+    "category": pl.String,
+    "field": pl.String,
+    "label": pl.String,
+    "level": pl.String,
+    "type": pl.String,
+    "minimum": pl.Float64,
+    "maximum": pl.Float64,
+    "pattern": pl.String,
+    "values": pl.List(pl.String),
+    "source": pl.String,
+}
+"""Schema of what a platform itself publishes about a category: one row a field. ``category`` is the text that records of
+that category have in the column ``category`` (empty: every category); ``field`` a canonical column or
+``attributes.<name>``; ``level`` is required, recommended or optional; ``type`` is text (``minimum`` and ``maximum`` are
+lengths), number (they are bounds), integer, boolean, date or choice (one of ``values``); ``source`` an address."""
 
 QUARANTINE = {"record_key": pl.String, "error": pl.String, "raw": pl.String}
 """Schema of records that could not be read: kept with their payload, counted, never fatal."""
 
 
 class Capability(Enum):
-    """What a platform can do through its programming interface."""
+    """What a platform can do through its programming interface, beside testing the connection."""
 
     READ_PRODUCTS = "read products"
     READ_ORDERS = "read orders"
     READ_STOCK = "read stock"
     UPDATE_PRODUCTS = "update products"
+    UPDATE_ORDERS = "update orders"
     UPDATE_STOCK = "update stock"
-    INCREMENTAL = "incremental reading"
+    ACCEPT_ORDERS = "accept orders"
+    SHIP_ORDERS = "confirm shipments"
+    BATCH = "write in batches or feeds"
+    REQUIREMENTS = "publish the requirements of categories"
+    WEBHOOKS = "send events"
 
 
 @dataclass(frozen=True)
@@ -137,6 +181,8 @@ class Traffic:
     retries: int = 0
     throttled: int = 0
     waited_s: float = 0.0
+    sent_bytes: int = 0
+    received_bytes: int = 0
 
 
 class Connector(Protocol):
@@ -160,6 +206,18 @@ class Connector(Protocol):
         """Send changes (schema `CHANGES`); gives one row each (schema `RESULTS`). Every other field stays as it is."""
         ...
 
+    def ship(self, shipments: pl.DataFrame) -> pl.DataFrame:
+        """Tell the platform of parcels that left (schema `SHIPMENTS`); gives one row a parcel (schema `RESULTS`)."""
+        ...
+
+    def accept(self, acceptances: pl.DataFrame) -> pl.DataFrame:
+        """Accept or refuse new orders (schema `ACCEPTANCES`); gives one row an order (schema `RESULTS`)."""
+        ...
+
+    def requirements(self, categories: Sequence[str]) -> pl.DataFrame:
+        """What the platform publishes about these categories (schema `REQUIREMENTS`)."""
+        ...
+
     def close(self) -> None:
         """Release the network connection."""
         ...
@@ -178,12 +236,24 @@ class Platform:
     docs : str
         Address of its documentation.
     credentials : tuple of CredentialField
-    capabilities : frozenset of Capability
+    readable : mapping of str to frozenset of str
+        Kind to the canonical fields that the platform has at all; a rule about another one says nothing about it.
     writable : mapping of str to frozenset of str
-        Kind to the canonical fields that `Connector.push` can change.
+        Kind to the fields that `Connector.push` can change.
     rewritten : mapping of str to frozenset of str
         Kind to the fields whose values the platform replaces by its own after a write (a picture is copied to the
         platform's address), so that only the number of values can be compared when reading back.
+    incremental : frozenset of str
+        Kinds of which the platform can tell what changed since a moment.
+    extra : frozenset of Capability
+        Of ``ACCEPT_ORDERS``, ``SHIP_ORDERS``, ``BATCH``, ``REQUIREMENTS``, ``WEBHOOKS``; the others follow from
+        `readable` and `writable`.
+    settles_s : float
+        Seconds within which an accepted change shows when it is read back; 0 where it shows at once.
+    setup : tuple of str
+        What a merchant does at the platform to get the credentials, step by step.
+    notes : tuple of str
+        What the platform cannot do or does otherwise than others, for the documentation.
     open : callable
         ``open(connection, **options) -> Connector``.
     """
@@ -192,10 +262,34 @@ class Platform:
     title: str
     docs: str
     credentials: tuple[CredentialField, ...]
-    capabilities: frozenset[Capability]
+    readable: Mapping[str, frozenset[str]]
     writable: Mapping[str, frozenset[str]]
     open: Callable[..., Connector] = field(repr=False)
     rewritten: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    incremental: frozenset[str] = frozenset()
+    extra: frozenset[Capability] = frozenset()
+    settles_s: float = 0.0
+    setup: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What the platform can do."""
+        read = {one for kind, one in _READ.items() if self.readable.get(kind)}
+        update = {one for kind, one in _UPDATE.items() if self.writable.get(kind)}
+        return frozenset(read | update | self.extra)
+
+
+_READ = {
+    "product": Capability.READ_PRODUCTS,
+    "order": Capability.READ_ORDERS,
+    "stock": Capability.READ_STOCK,
+}
+_UPDATE = {
+    "product": Capability.UPDATE_PRODUCTS,
+    "order": Capability.UPDATE_ORDERS,
+    "stock": Capability.UPDATE_STOCK,
+}
 
 
 @cache

@@ -1,7 +1,8 @@
-"""What every platform with a programming interface shares: reading in pages, quarantine, and pushing with an answer a row.
+"""What every platform with a programming interface shares: reading in pages, quarantine, and writing with an answer a row.
 
 A platform's own class says how to ask (`RemoteConnector.batches`, `RemoteConnector.records`,
-`RemoteConnector.payloads`) and how to write (`RemoteConnector.write`); everything else is here.
+`RemoteConnector.payloads`) and how to write (`RemoteConnector.write`, `RemoteConnector.send_shipment`,
+`RemoteConnector.send_acceptance`); everything else is here. `connectors.rest` does most of it from a description.
 """
 
 from __future__ import annotations
@@ -9,15 +10,15 @@ from __future__ import annotations
 import random as random_module
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import polars as pl
 
-from connectors.changes import Change, Outcome, Outcomes
+from connectors.changes import Acceptance, Change, InvalidError, Outcome, Outcomes, Shipment, outcome_of
 from connectors.client import Client
 from connectors.errors import (
     CredentialError,
@@ -29,10 +30,10 @@ from connectors.errors import (
 from connectors.limits import Limit
 from connectors.manners import Patience
 from connectors.mapping import frame, raw_text
-from connectors.platform import QUARANTINE, RESULTS, Check, Connection, Page, Platform, Traffic
+from connectors.platform import QUARANTINE, REQUIREMENTS, RESULTS, Check, Connection, Page, Platform, Traffic
 from connectors.redaction import Secrets
 
-__all__ = ["OVERLAP", "Environment", "RemoteConnector", "credentials"]
+__all__ = ["OVERLAP", "Environment", "Given", "RemoteConnector", "credentials"]
 
 OVERLAP = timedelta(minutes=5)
 """An incremental run starts so much earlier than asked: platforms store the time at which a change began and show it
@@ -46,7 +47,8 @@ _KINDS = {"product": ("product",), "order": ("order", "order_line"), "stock": ("
 class Environment:
     """Everything outside that a test replaces: network, sleep, clock (seconds since 1970), randomness in 0..1.
 
-    ``limit`` replaces the limiter that the account's connections share in this process.
+    ``limit`` replaces the limiter that the account's connections share in this process. ``remember`` is called with
+    credentials that the platform replaced while the connection was open (a refresh token that is used up).
     """
 
     transport: httpx.BaseTransport | None = None
@@ -55,9 +57,17 @@ class Environment:
     random: Callable[[], float] = random_module.random
     patience: Patience = field(default_factory=Patience)
     limit: Limit | None = None
+    remember: Callable[[Mapping[str, str]], None] = lambda credentials: None
 
 
-def credentials(connection: Connection, platform: Platform) -> tuple[dict[str, str], Secrets]:
+class Given(dict[str, str]):
+    """Credentials by the names of their fields; the ``repr`` shows the names alone."""
+
+    def __repr__(self) -> str:
+        return f"Given({', '.join(self)})"
+
+
+def credentials(connection: Connection, platform: Platform) -> tuple[Given, Secrets]:
     """The credentials without outer blanks, defaults filled in, and what of them must be hidden.
 
     Fields that older guides name and that are no longer used are left out.
@@ -68,7 +78,7 @@ def credentials(connection: Connection, platform: Platform) -> tuple[dict[str, s
         When required ones are missing; the message names them all.
     """
     given = {name: value.strip() for name, value in connection.credentials.items() if value and value.strip()}
-    known = {one.name: given.get(one.name, one.default) for one in platform.credentials if not one.replaced_by}
+    known = Given({one.name: given.get(one.name, one.default) for one in platform.credentials if not one.replaced_by})
     missing = [one for one in platform.credentials if one.required and not one.replaced_by and not known[one.name]]
     if missing:
         wanted = "; ".join(f"{one.name} ({one.help or one.label})" for one in missing)
@@ -120,6 +130,18 @@ class RemoteConnector(ABC):
     def write(self, changes: Sequence[Change]) -> Iterator[Outcomes]:
         """Send the changes; gives outcomes by correction id, after each request."""
 
+    def send_shipment(self, shipment: Shipment) -> Outcome:
+        """Tell the platform of one parcel; InvalidError where it must not be sent."""
+        raise InvalidError(f"{self.platform.title} takes no shipments through its interface.", "not_supported")
+
+    def send_acceptance(self, acceptance: Acceptance) -> Outcome:
+        """Accept or refuse one order; InvalidError where it must not be sent."""
+        raise InvalidError(f"{self.platform.title} has no orders that wait for acceptance.", "not_supported")
+
+    def requirements(self, categories: Sequence[str]) -> pl.DataFrame:
+        """What the platform publishes about these categories (schema `REQUIREMENTS`); nothing unless it does."""
+        return pl.DataFrame(schema=REQUIREMENTS)
+
     def check(self) -> Check:
         """Whether the account can be used, and what is wrong if not."""
         try:
@@ -149,7 +171,7 @@ class RemoteConnector(ABC):
         for batch in self.batches(kind, from_when):
             if held is not None:
                 yield held
-            held = self._page(kind, batch, seen)
+            held = self._page(kind, batch, seen, from_when)
         records = held.records if held else self._page(kind, [], seen).records
         quarantined = held.quarantined if held else pl.DataFrame(schema=QUARANTINE)
         yield Page(records, quarantined, cursor=started.strftime("%Y-%m-%dT%H:%M:%SZ"))
@@ -200,12 +222,47 @@ class RemoteConnector(ABC):
             rest = Outcome("unfinished", f"The push ended at or before this change. {error}")
             outcomes |= {one.correction_id: rest for one in todo if one.correction_id not in outcomes}
         lost = Outcome("unknown", "The platform's answer did not mention this change. Read it back.")
-        rows = [(one.correction_id, outcomes.get(one.correction_id, lost)) for one in asked]
-        return pl.DataFrame(
-            [(key, "refused" if one.code else "accepted", one.code, one.message) for key, one in rows],
-            schema=RESULTS,
-            orient="row",
-        )
+        return _results((one.correction_id, outcomes.get(one.correction_id, lost)) for one in asked)
+
+    def ship(self, shipments: pl.DataFrame) -> pl.DataFrame:
+        """Tell the platform of parcels; gives one row each, with the ``shipment_id`` as ``correction_id``.
+
+        Raises
+        ------
+        CredentialError, RateLimitError, UnavailableError
+            When not even the first was sent.
+        """
+        return self._each(Shipment.gathered(shipments), lambda one: one.shipment_id, self.send_shipment)
+
+    def accept(self, acceptances: pl.DataFrame) -> pl.DataFrame:
+        """Accept or refuse orders; gives one row each, with the ``order_key`` as ``correction_id``.
+
+        Raises
+        ------
+        CredentialError, RateLimitError, UnavailableError
+            When not even the first was sent.
+        """
+        return self._each(Acceptance.gathered(acceptances), lambda one: one.order_key, self.send_acceptance)
+
+    def _each(
+        self, items: Sequence[_Item], key: Callable[[_Item], str], send: Callable[[_Item], Outcome]
+    ) -> pl.DataFrame:
+        found: list[tuple[str, Outcome]] = []
+        for number, one in enumerate(items):
+            try:
+                found.append((key(one), send(one)))
+            except InvalidError as error:
+                found.append((key(one), Outcome(error.code, str(error))))
+            except PlatformError as error:
+                try:
+                    found.append((key(one), outcome_of(error)))
+                except PlatformError:
+                    if not found:
+                        raise
+                    rest = Outcome("unfinished", f"The work ended at or before this one. {error}")
+                    found += [(key(other), rest) for other in items[number:]]
+                    break
+        return _results(found)
 
     def close(self) -> None:
         """Release the network connection."""
@@ -219,15 +276,20 @@ class RemoteConnector(ABC):
             connection=self.connection.name,
         )
 
-    def _page(self, kind: str, batch: Sequence[Mapping[str, Any]], seen: dict[str, str]) -> Page:
+    def _page(
+        self,
+        kind: str,
+        batch: Sequence[Mapping[str, Any]],
+        seen: dict[str, str],
+        from_when: datetime | None = None,
+    ) -> Page:
         rows: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in _KINDS[kind]}
         bad: list[tuple[str, str, str]] = []
         for payload in batch:
             try:
                 found = self._rows(kind, payload)
             except ValueError as error:
-                key = payload.get("id", "") if isinstance(payload, Mapping) else ""
-                bad.append((str(key or ""), str(error), raw_text(payload)))
+                bad.append((self.key_of(kind, payload), str(error), raw_text(payload)))
                 continue
             if not found:
                 continue
@@ -236,10 +298,17 @@ class RemoteConnector(ABC):
             if main in seen and updated <= seen[main]:
                 continue
             seen[main] = updated
+            if from_when is not None and _is_older(updated, from_when):
+                continue
             for of_kind, row in found:
                 rows[of_kind][row["record_key"]] = row
         quarantined = pl.DataFrame(bad, schema=QUARANTINE, orient="row")
         return Page({name: frame(list(some.values()), name) for name, some in rows.items()}, quarantined)
+
+    def key_of(self, kind: str, payload: Any) -> str:
+        """What names a payload that could not be read, as far as that can be seen."""
+        key = payload.get("id", "") if isinstance(payload, Mapping) else ""
+        return str(key or "")
 
     def _rows(self, kind: str, payload: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         """All rows of a payload; whatever its shape breaks on the way is a ValueError."""
@@ -256,3 +325,20 @@ class RemoteConnector(ABC):
         return Outcome(
             "not_writable", f"{self.platform.title} lets us change of a {change.kind}: {allowed}; not {change.field}."
         )
+
+
+_Item = TypeVar("_Item")
+
+
+def _results(outcomes: Iterable[tuple[str, Outcome]]) -> pl.DataFrame:
+    rows = [(key, "refused" if one.code else "accepted", one.code, one.message) for key, one in outcomes]
+    return pl.DataFrame(rows, schema=RESULTS, orient="row")
+
+
+def _is_older(updated: str, moment: datetime) -> bool:
+    """Whether a record is surely older; for platforms that cannot be asked for changes alone, but say when one was."""
+    try:
+        changed = datetime.fromisoformat(updated)
+    except ValueError:
+        return False
+    return (changed if changed.tzinfo else changed.replace(tzinfo=UTC)) < moment

@@ -104,18 +104,11 @@ def sync(
     ):
         touched: dict[str, pl.Series | None] = {}
         for kind in kinds:
-            if (
-                getattr(port.Capability, f"READ_{kind.upper()}S" if kind != "stock" else "READ_STOCK")
-                not in platform.capabilities
-            ):
+            if not platform.readable.get(kind):
                 run.notes.append(f"{platform.title} has no {kind} reading")
                 continue
             started = datetime.now(UTC)
-            since = (
-                None
-                if full or port.Capability.INCREMENTAL not in platform.capabilities
-                else cursor(workspace.store, name, kind)
-            )
+            since = None if full or kind not in platform.incremental else cursor(workspace.store, name, kind)
             touched |= _take_in(workspace, run, connector.fetch(kind, since=since), kind, complete=since is None)
             set_cursor(workspace.store, name, kind, started)
         for kind, keys in touched.items():

@@ -433,7 +433,8 @@ class Workspace:
         name = self._platform_of(connection)
         if name == FEED:
             return True
-        return field.partition(".")[0] in port.platform(name).writable.get(kind, frozenset())
+        writable = port.platform(name).writable.get(kind, frozenset())
+        return field in writable or field.partition(".")[0] in writable
 
     def rewritten(self, connection: str) -> Mapping[str, frozenset[str]]:
         """Kind to the fields whose values the platform replaces by its own; see `connectors.platform.Platform`."""

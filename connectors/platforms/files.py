@@ -23,7 +23,7 @@ from connectors.files.plan import load_mapping
 from connectors.files.reading import Reading
 from connectors.files.shape import Keys
 from connectors.files.source import current, find
-from connectors.platform import CHANGES, Capability, Check, Connection, CredentialField, Page, Platform, Traffic
+from connectors.platform import CHANGES, Check, Connection, CredentialField, Page, Platform, Traffic
 from connectors.record import FIELDS, conform, empty
 
 __all__ = ["PLATFORM", "Files"]
@@ -143,15 +143,7 @@ PLATFORM = Platform(
         _optional("language", "Language", "ISO 639-1 code of titles and descriptions."),
         _optional("encoding", "Encoding", "Only where it is guessed wrong: cp1252, latin-1, utf-16, ..."),
     ),
-    capabilities=frozenset(
-        {
-            Capability.READ_PRODUCTS,
-            Capability.READ_ORDERS,
-            Capability.READ_STOCK,
-            Capability.UPDATE_PRODUCTS,
-            Capability.UPDATE_STOCK,
-        }
-    ),
+    readable={kind: frozenset(f.name for f in FIELDS[kind]) for kind in FIELDS},
     writable={kind: _writable(kind) for kind in ("product", "order", "order_line", "stock")},
     open=Files,
 )

@@ -54,11 +54,12 @@ class Catalogue:
     truth: pl.DataFrame
 
     def without(self, defects: Collection[str]) -> Catalogue:
-        """A copy in which these classes of faults are mended, for platforms that cannot hold them."""
+        """A copy in which these classes of faults are mended, as far as anybody knows how, and no longer in the truth:
+        for platforms that cannot hold them."""
         mended = {
             (row["record"], row["field"]): row["right"]
             for row in self.truth.iter_rows(named=True)
-            if row["defect"] in defects
+            if row["defect"] in defects and row["right"] is not None
         }
         products, orders = copy.deepcopy(self.products), copy.deepcopy(self.orders)
         rows = {row["key"]: row for product in products for row in (product, *product["variants"])}

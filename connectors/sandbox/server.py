@@ -15,12 +15,12 @@ import random
 import socket
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import polars as pl
 import uvicorn
@@ -29,20 +29,37 @@ from starlette.types import Receive, Scope, Send
 
 from connectors.sandbox.catalogue import Catalogue, make_catalogue
 
-__all__ = ["FAULTS", "Answer", "Incoming", "State", "Twin", "serve", "twins"]
+__all__ = ["FAULTS", "Answer", "Exchange", "Incoming", "State", "Twin", "serve", "twins"]
 
-FAULTS = ("429", "429-no-advice", "500", "hang", "html", "half-json", "401", "truncated")
+Row = TypeVar("Row")
+
+FAULTS = (
+    "429",
+    "429-no-advice",
+    "500",
+    "hang",
+    "html",
+    "half-json",
+    "401",
+    "truncated",
+    "expired-token",
+    "duplicate-page",
+    "missing-page",
+)
 """What `Twin.fault` can cause. ``half-json`` and ``truncated`` do the work first and spoil only the answer, as a
-proxy that dies would; the others answer before anything is done."""
+proxy that dies would; ``expired-token`` forgets every access token that was given out; ``duplicate-page`` gives the rows
+of the page before once more, ``missing-page`` gives a later page without its rows, as a list that is read from a cold
+cache does; the others answer before anything is done. See also `Twin.skew`."""
 
 _HANG_LIMIT_S = 120.0
+_PAGES = ("duplicate-page", "missing-page")
 _STATUS = {"429": 429, "429-no-advice": 429, "500": 500, "html": 200}
 _PAGE = "<!DOCTYPE html><html><head><title>One moment, please</title></head><body><h1>Checking your browser</h1></body></html>"
 
 
 @dataclass(frozen=True)
 class Incoming:
-    """One request: ``query`` keeps order and repeats, header names are lower case."""
+    """One request: ``path`` as it came (percent-encoded), ``query`` keeps order and repeats, header names are lower case."""
 
     method: str
     path: str
@@ -62,8 +79,18 @@ class Answer:
     @classmethod
     def json(cls, status: int, value: Any, headers: Mapping[str, str] | None = None) -> Answer:
         """An answer of JSON text."""
-        content = json.dumps(value, ensure_ascii=False).encode()
+        content = json.dumps(value, ensure_ascii=False, default=instant).encode()
         return cls(status, content, {"content-type": "application/json; charset=UTF-8", **(headers or {})})
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request and its answer as they went over the wire; ``fault`` names what spoilt it, empty for an honest one."""
+
+    twin: str
+    request: Incoming
+    answer: Answer
+    fault: str
 
 
 class State(ABC):
@@ -104,6 +131,14 @@ class State(ABC):
     def dump(self) -> dict[str, Any]:
         """Everything stored, as plain JSON values; equal states give equal dumps."""
 
+    def awaiting(self, step: str) -> list[str]:
+        """Record keys of the orders that wait for a step: ``acceptance`` or ``shipment``."""
+        return []
+
+    def parcels(self) -> list[tuple[str, str]]:
+        """Order and tracking number of every parcel that was told of, in their order."""
+        return []
+
     @abstractmethod
     def truth(self) -> pl.DataFrame:
         """The faults that were put in and that this platform can hold: schema `connectors.sandbox.defects.TRUTH`, with ``record`` (the record key
@@ -126,6 +161,20 @@ class Twin(ABC):
 
     name: ClassVar[str]
     state: State
+    absent_key: ClassVar[str] = "999999999999"
+    """A record key of the platform's form that nothing has."""
+
+    carrier: ClassVar[str] = "DHL"
+    """A carrier that the platform knows."""
+
+    identifiers: ClassVar[list[str]] = []
+    """Serial numbers of a parcel, where the platform wants them."""
+
+    new_values: ClassVar[Mapping[str, str]] = {}
+    """Canonical field to a value that the platform would take, where not every text will do."""
+
+    watchers: ClassVar[list[Callable[[Exchange], None]]] = []
+    """Told of every exchange of every twin: a test holds them against the platforms' own descriptions."""
 
     def __init__(
         self,
@@ -135,15 +184,36 @@ class Twin(ABC):
         port: int = 0,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        self.clock = clock or (lambda: datetime.now(UTC))
+        self.skew = timedelta()
+        """By how much the platform's clock is ahead; below zero when it is behind."""
+        self._clock = clock or (lambda: datetime.now(UTC))
         self.catalogue = make_catalogue(seed) if catalogue is None else catalogue
         self.requests: list[tuple[str, str, int]] = []
         self._port = port
         self._faults: list[list[Any]] = []
+        self._page_fault = ""
+        self._page_faults = 0
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
         self._secrets = random.Random(f"{type(self).__name__}/{seed}")
+
+    def clock(self) -> datetime:
+        """The platform's time."""
+        return self._clock() + self.skew
+
+    def forget_tokens(self) -> None:  # noqa: B027
+        """Let every access token that was given out be refused from now on. Nothing where there are none."""
+
+    def window(self, rows: Sequence[Row], start: int, size: int) -> list[Row]:
+        """The rows of a page: every list of every twin is cut by this, so that its pages can be spoilt on demand."""
+        kind = self._page_fault if start > 0 else ""
+        if kind:
+            self._page_faults -= 1
+            self._page_fault = kind if self._page_faults > 0 else ""
+        if kind == "missing-page":
+            return []
+        return list(rows[start - size if kind == "duplicate-page" and start >= size else start : start + size])
 
     @abstractmethod
     def answer(self, incoming: Incoming) -> Answer:
@@ -233,7 +303,7 @@ class Twin(ABC):
         count : int
             How many requests.
         path : str
-            Only requests whose path holds this text.
+            Only requests whose path holds this text. Page faults and expired tokens know no path.
 
         Raises
         ------
@@ -243,13 +313,18 @@ class Twin(ABC):
         if kind not in FAULTS:
             raise ValueError(f"There is no fault {kind!r}; choose from {', '.join(FAULTS)}")
         with self.state.lock:
-            self._faults.append([kind, count, path])
+            if kind in _PAGES:
+                self._page_fault, self._page_faults = kind, count
+            elif kind == "expired-token":
+                self.forget_tokens()
+            else:
+                self._faults.append([kind, count, path])
 
     async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         incoming = Incoming(
             request.method,
-            request.url.path,
+            scope.get("raw_path", request.url.path.encode()).decode("ascii"),
             tuple(request.query_params.multi_items()),
             dict(request.headers),
             await request.body(),
@@ -260,6 +335,8 @@ class Twin(ABC):
             await self._hang()
             return
         answer = await asyncio.to_thread(self._faulty, incoming, kind)
+        for watch in self.watchers:
+            watch(Exchange(self.name, incoming, answer, kind))
         self.requests.append((incoming.method, incoming.path, answer.status))
         content = answer.body[: len(answer.body) // 2] if kind in ("half-json", "truncated") else answer.body
         length = len(answer.body) if kind == "truncated" else len(content)
@@ -296,6 +373,13 @@ class Twin(ABC):
             return self.unauthorised()
         with self.state.lock:
             return self.answer(incoming)
+
+
+def instant(value: object) -> str:
+    """A time as most platforms write it; a twin whose platform writes it otherwise makes text of it before."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
 def _unexpected(record: logging.LogRecord) -> bool:

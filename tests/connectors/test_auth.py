@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from connectors.auth import ClientCredentials, HeaderKey, OneLeggedOAuth, QueryKeys, TokenCache
+from connectors.auth import ClientCredentials, HeaderKey, SignedOAuth, QueryKeys, TokenCache
 from connectors.errors import CredentialError, RateLimitError, UnavailableError
 from connectors.redaction import Secrets
 
@@ -42,7 +42,7 @@ def test_signatures_that_a_live_shop_accepted() -> None:
     vectors = next(one["observed"] for one in json.loads(OBSERVED.read_text()) if one["name"].startswith("OAuth"))
     assert {one["oauth_signature_method"] for one in vectors} == {"HMAC-SHA1", "HMAC-SHA256"}
     for one in vectors:
-        auth = OneLeggedOAuth(
+        auth = SignedOAuth(
             one["consumer_key"],
             one["consumer_secret"],
             method=one["oauth_signature_method"],
@@ -55,7 +55,7 @@ def test_signatures_that_a_live_shop_accepted() -> None:
 
 
 def test_a_signature_is_new_for_every_call_and_hides_the_secret() -> None:
-    auth = OneLeggedOAuth("ck_1", "cs_secret")
+    auth = SignedOAuth(in_query=True, consumer_key="ck_1", "cs_secret")
     first, second = sent(auth, ("GET", "http://x.example/?a=1"), ("GET", "http://x.example/?a=1"))
     assert first.url.params["oauth_nonce"] != second.url.params["oauth_nonce"]
     assert "cs_secret" not in str(first.url) + repr(auth)
@@ -63,13 +63,13 @@ def test_a_signature_is_new_for_every_call_and_hides_the_secret() -> None:
 
 def test_a_request_that_is_sent_again_is_signed_anew() -> None:
     nonces = iter(["one", "two"])
-    auth = OneLeggedOAuth("ck_1", "cs_1", clock=lambda: 5.0, nonce=lambda: next(nonces))
+    auth = SignedOAuth(in_query=True, consumer_key="ck_1", "cs_1", clock=lambda: 5.0, nonce=lambda: next(nonces))
     request = httpx.Request("GET", "http://x.example/?a=1")
     for nonce in ("one", "two"):
         request = next(auth.auth_flow(request))
         assert request.url.params.get_list("oauth_nonce") == [nonce]
         assert len(request.url.params.get_list("oauth_signature")) == 1
-        fresh = OneLeggedOAuth("ck_1", "cs_1", clock=lambda: 5.0, nonce=lambda nonce=nonce: nonce)
+        fresh = SignedOAuth(in_query=True, consumer_key="ck_1", "cs_1", clock=lambda: 5.0, nonce=lambda nonce=nonce: nonce)
         expected = next(fresh.auth_flow(httpx.Request("GET", "http://x.example/?a=1")))
         assert request.url.params["oauth_signature"] == expected.url.params["oauth_signature"]
 

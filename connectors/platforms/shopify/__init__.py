@@ -22,8 +22,9 @@ from connectors.graphql import GraphQL
 from connectors.limits import CostBucket, shared
 from connectors.manners import Manners
 from connectors.mapping import text
-from connectors.platform import Capability, Connection, Connector, CredentialField, Platform
+from connectors.platform import Connection, Connector, CredentialField, Platform
 from connectors.platforms.shopify.writing import ShopifyConnector
+from connectors.record import FIELDS
 from connectors.remote import Environment, credentials
 
 __all__ = ["PLATFORM"]
@@ -111,6 +112,9 @@ def _address(typed: str) -> str:
     return address
 
 
+_ABSENT = frozenset({"mpn", "condition", "lead_time_days", "language", "length_mm", "width_mm", "height_mm"})
+
+
 PLATFORM = Platform(
     name="shopify",
     title="Shopify",
@@ -128,7 +132,8 @@ PLATFORM = Platform(
         CredentialField("api_key", "Client ID", "of the app in the Dev Dashboard", required=False),
         CredentialField("api_secret", "Client secret", "of the app in the Dev Dashboard", required=False),
     ),
-    capabilities=frozenset(Capability),
+    readable={kind: frozenset(one.name for one in FIELDS[kind]) - _ABSENT for kind in FIELDS},
+    incremental=frozenset({"product", "order", "stock"}),
     rewritten={"product": frozenset({"images"})},
     writable={
         "product": frozenset(

@@ -14,14 +14,15 @@ from __future__ import annotations
 import httpx
 
 from connectors.address import site_address
-from connectors.auth import OneLeggedOAuth, QueryKeys
+from connectors.auth import QueryKeys, SignedOAuth
 from connectors.client import Client
 from connectors.errors import Action, CredentialError
 from connectors.limits import TokenBucket, shared
 from connectors.manners import Manners
-from connectors.platform import Capability, Connection, Connector, CredentialField, Platform
+from connectors.platform import Connection, Connector, CredentialField, Platform
 from connectors.platforms.woocommerce.reading import words
 from connectors.platforms.woocommerce.writing import WooCommerceConnector
+from connectors.record import FIELDS
 from connectors.redaction import basic
 from connectors.remote import Environment, credentials
 
@@ -54,7 +55,7 @@ def _open(connection: Connection, **options: object) -> Connector:
             raise CredentialError(
                 "key_in_query works over https only: over http everybody on the way could read the keys."
             )
-        auth = OneLeggedOAuth(key, secret, clock=environment.clock)
+        auth = SignedOAuth(key, secret, in_query=True, clock=environment.clock)
     elif in_query:
         auth = QueryKeys({"consumer_key": key, "consumer_secret": secret})
     else:
@@ -75,6 +76,9 @@ def _open(connection: Connection, **options: object) -> Connector:
         random=environment.random,
     )
     return WooCommerceConnector(PLATFORM, connection, client, environment)
+
+
+_ABSENT = frozenset({"mpn", "condition", "lead_time_days", "language"})
 
 
 PLATFORM = Platform(
@@ -98,7 +102,8 @@ PLATFORM = Platform(
             default="no",
         ),
     ),
-    capabilities=frozenset(Capability),
+    readable={kind: frozenset(one.name for one in FIELDS[kind]) - _ABSENT for kind in FIELDS},
+    incremental=frozenset({"product", "order", "stock"}),
     rewritten={"product": frozenset({"images"})},
     writable={
         "product": frozenset(

@@ -51,7 +51,7 @@ def test_a_twin_answers_and_keeps_a_log(twin):
     assert path.startswith("/")
 
 
-@pytest.mark.parametrize("kind", [fault for fault in FAULTS if fault != "hang"])
+@pytest.mark.parametrize("kind", ["429", "429-no-advice", "500", "html", "half-json", "401", "truncated"])
 def test_faults_come_once_and_go(twin, kind):
     twin.fault(kind)
     expected = {"429": 429, "429-no-advice": 429, "500": 500, "html": 200, "half-json": 200, "401": 401}
