@@ -275,7 +275,7 @@ class BearerToken(httpx.Auth, ABC):
                 status=status,
                 retry_after_s=retry_after_s(response.headers, self._clock()),
             )
-        if status < 300 and not body:
+        if status < 300 and body is None:
             raise ProtocolError(
                 "The token address answered with something that is no JSON: a web page of a proxy, or half an answer. "
                 "Open the address in a browser.",
@@ -283,6 +283,7 @@ class BearerToken(httpx.Auth, ABC):
             )
         if status >= 500:
             raise UnavailableError(f"The token address answered with status {status}. Try again later.", status=status)
+        body = body or {}
         token = body.get("access_token")
         if status >= 300 or not isinstance(token, str) or not token:
             said = body.get("error_description") or body.get("error") or ""
@@ -373,10 +374,11 @@ _NEWEST: dict[str, str] = {}
 """Account to its newest refresh token; a connection opened before the rotation still holds the one before."""
 
 
-def _json_object(response: httpx.Response) -> dict[str, Any]:
+def _json_object(response: httpx.Response) -> dict[str, Any] | None:
+    """The object that an answer holds, empty where it holds other JSON; None where it is no JSON at all."""
     # httpx reads every answer within an authentication flow whole, so it is read the same way here.
     try:
         body = json.loads(response.read())
     except (ValueError, RecursionError):
-        return {}
+        return None
     return body if isinstance(body, dict) else {}

@@ -12,12 +12,17 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
+from connectors.sandbox.server import Twin
 from engine import Workspace
 from engine.settings import load_settings
 from engine.store import Store
+from tests.contract.specification import Watch
 
 SHARED = Path(os.environ.get("CHANNELMEND_SHARED", Path(__file__).parents[2] / "shared"))
 POSTGRESQL = os.environ.get("CHANNELMEND_TEST_POSTGRESQL", "")
+SPECIFICATION = Watch(SHARED / "specs")
+if (SHARED / "specs").is_dir():
+    Twin.watchers.append(SPECIFICATION)
 LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0"}
 
 
@@ -32,6 +37,15 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def platforms_own_descriptions() -> Iterator[None]:
+    """No exchange with a twin may break the platform's own description; see `tests.contract.specification`."""
+    SPECIFICATION.violations.clear()
+    yield
+    found, SPECIFICATION.violations[:] = list(SPECIFICATION.violations), []
+    assert not found, "\n".join(found[:20])
 
 
 @pytest.fixture(autouse=True)

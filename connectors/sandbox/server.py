@@ -223,6 +223,10 @@ class Twin(ABC):
     def unauthorised(self) -> Answer:
         """What the platform says when it does not know who is asking."""
 
+    @abstractmethod
+    def greeting(self) -> Incoming:
+        """A harmless request of a caller whom the platform knows; it is answered with status 200."""
+
     @property
     @abstractmethod
     def credentials(self) -> dict[str, str]:

@@ -170,10 +170,15 @@ class ShopifyTwin(Twin):
             "api_secret": self.api_secret,
         }
 
-    def expire_tokens(self) -> None:
+    def forget_tokens(self) -> None:
         """Let every token of the client credentials grant run out now."""
         with self.state.lock:
             self._tokens.clear()
+
+    def greeting(self) -> Incoming:
+        """The shop's name."""
+        headers = {"x-shopify-access-token": self.token, "content-type": "application/json"}
+        return Incoming("POST", "/admin/api/2026-07/graphql.json", (), headers, b'{"query": "{shop{name}}"}')
 
     def unauthorised(self) -> Answer:
         """The answer to an unknown token."""

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
+from connectors.redaction import basic
 from connectors.sandbox.catalogue import Catalogue
 from connectors.sandbox.server import Answer, Incoming, Twin
 from connectors.sandbox.woocommerce_auth import AuthenticationError, Gate, Key
@@ -111,6 +112,12 @@ class WooCommerceTwin(Twin):
         """Address and the key pair that may read and write."""
         pair = self.keys["read_write"]
         return {"store_url": self.base_url, "consumer_key": pair.key, "consumer_secret": pair.secret}
+
+    def greeting(self) -> Incoming:
+        """A short list of products, as over https."""
+        pair = self.keys["read_write"]
+        headers = {"x-forwarded-proto": "https", "authorization": f"Basic {basic(pair.key, pair.secret)}"}
+        return Incoming("GET", f"{_BASE}/products", (("per_page", "2"),), headers, b"")
 
     def unauthorised(self) -> Answer:
         """The answer to an unknown key."""

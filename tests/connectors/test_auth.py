@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from connectors.auth import ClientCredentials, HeaderKey, SignedOAuth, QueryKeys, TokenCache
-from connectors.errors import CredentialError, RateLimitError, UnavailableError
+from connectors.auth import ClientCredentials, HeaderKey, QueryKeys, SignedOAuth, TokenCache
+from connectors.errors import CredentialError, ProtocolError, RateLimitError, UnavailableError
 from connectors.redaction import Secrets
 
 SHARED = Path(os.environ.get("CHANNELMEND_SHARED", Path(__file__).parents[3] / "shared"))
@@ -45,6 +45,7 @@ def test_signatures_that_a_live_shop_accepted() -> None:
         auth = SignedOAuth(
             one["consumer_key"],
             one["consumer_secret"],
+            in_query=True,
             method=one["oauth_signature_method"],
             clock=lambda one=one: float(one["oauth_timestamp"]),
             nonce=lambda one=one: one["oauth_nonce"],
@@ -55,7 +56,7 @@ def test_signatures_that_a_live_shop_accepted() -> None:
 
 
 def test_a_signature_is_new_for_every_call_and_hides_the_secret() -> None:
-    auth = SignedOAuth(in_query=True, consumer_key="ck_1", "cs_secret")
+    auth = SignedOAuth("ck_1", "cs_secret", in_query=True)
     first, second = sent(auth, ("GET", "http://x.example/?a=1"), ("GET", "http://x.example/?a=1"))
     assert first.url.params["oauth_nonce"] != second.url.params["oauth_nonce"]
     assert "cs_secret" not in str(first.url) + repr(auth)
@@ -63,13 +64,13 @@ def test_a_signature_is_new_for_every_call_and_hides_the_secret() -> None:
 
 def test_a_request_that_is_sent_again_is_signed_anew() -> None:
     nonces = iter(["one", "two"])
-    auth = SignedOAuth(in_query=True, consumer_key="ck_1", "cs_1", clock=lambda: 5.0, nonce=lambda: next(nonces))
+    auth = SignedOAuth("ck_1", "cs_1", in_query=True, clock=lambda: 5.0, nonce=lambda: next(nonces))
     request = httpx.Request("GET", "http://x.example/?a=1")
     for nonce in ("one", "two"):
         request = next(auth.auth_flow(request))
         assert request.url.params.get_list("oauth_nonce") == [nonce]
         assert len(request.url.params.get_list("oauth_signature")) == 1
-        fresh = SignedOAuth(in_query=True, consumer_key="ck_1", "cs_1", clock=lambda: 5.0, nonce=lambda nonce=nonce: nonce)
+        fresh = SignedOAuth("ck_1", "cs_1", in_query=True, clock=lambda: 5.0, nonce=lambda nonce=nonce: nonce)
         expected = next(fresh.auth_flow(httpx.Request("GET", "http://x.example/?a=1")))
         assert request.url.params["oauth_signature"] == expected.url.params["oauth_signature"]
 
@@ -145,7 +146,7 @@ def test_a_token_that_was_revoked_is_replaced_once() -> None:
             CredentialError,
         ),
         (httpx.Response(200, json={"token_type": "x"}), CredentialError),
-        (httpx.Response(200, text="<html>"), CredentialError),
+        (httpx.Response(200, text="<html>"), ProtocolError),
         (httpx.Response(200, json=[1]), CredentialError),
         (httpx.Response(429), RateLimitError),
         (httpx.Response(503), UnavailableError),

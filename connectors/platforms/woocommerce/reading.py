@@ -247,7 +247,8 @@ class Reader:
         return Anchored(PAGE_SIZE).pages(ask, order=_number)
 
     def _list(self, route: str, params: Mapping[str, str]) -> list[Payload]:
-        answer = self._client.send("GET", route, params={"per_page": str(PAGE_SIZE), **as_stored(route), **params})
+        sized = {} if route.startswith("settings/") else {"per_page": str(PAGE_SIZE)}
+        answer = self._client.send("GET", route, params={**sized, **as_stored(route), **params})
         if not isinstance(answer.value, list) or not all(
             isinstance(row, Mapping) and "id" in row for row in answer.value
         ):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.sandbox.routes import Call, Desk, Refusal, RoutedTwin, route
-from connectors.sandbox.server import Answer
+from connectors.sandbox.server import Answer, Incoming
 from connectors.sandbox.shelf import Document, Shelf, moment_of
 
 __all__ = ["TWIN"]
@@ -107,6 +107,9 @@ class BazaarTwin(RoutedTwin):
     @property
     def credentials(self) -> dict[str, str]:
         return {"address": self.base_url, "client_id": self._client[0], "client_secret": self._client[1]}
+
+    def greeting(self) -> Incoming:
+        return Incoming("GET", "/offers", (), {"authorization": f"Bearer {self.desk.issue()}"}, b"")
 
     def unauthorised(self) -> Answer:
         return Answer.json(401, {"error": "who are you?"})
