@@ -8,6 +8,7 @@ again, and a value that is neither the old nor the new one is somebody else's ed
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -99,6 +100,8 @@ def push(
     connection: str,
     run_id: str,
     rewritten: Mapping[str, frozenset[str]] | None = None,
+    settles_s: float = 0.0,
+    sleep: Callable[[float], None] = time.sleep,
     after_send: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Bring every open correction of a connection to an end.
@@ -109,6 +112,11 @@ def push(
         The open platform connection.
     rewritten : mapping, optional
         `connectors.platform.Platform.rewritten`: fields of which only the number of values can be compared.
+    settles_s : float
+        `connectors.platform.Platform.settles_s`: a change that does not show within it stays in the outbox, and the next
+        push compares again.
+    sleep : callable
+        `time.sleep`, or a test's own.
     after_send : callable
         Called between sending and reading back; tests stop the process here.
 
@@ -128,7 +136,19 @@ def push(
             )
             for (kind,), part in opened.partition_by("kind", as_dict=True, maintain_order=True).items():
                 counted = (rewritten or {}).get(str(kind), frozenset())
-                _push_kind(store, lake, target, str(kind), part, connection, run_id, outcome, counted, after_send)
+                _push_kind(
+                    store,
+                    lake,
+                    target,
+                    str(kind),
+                    part,
+                    connection,
+                    run_id,
+                    outcome,
+                    counted,
+                    _Settling(settles_s, sleep),
+                    after_send,
+                )
     return outcome
 
 
@@ -148,6 +168,7 @@ def _push_kind(
     run_id: str,
     outcome: Outcome,
     counted: frozenset[str],
+    settling: _Settling,
     after_send: Callable[[], None],
 ) -> None:
     now = _values_now(target, kind, batch)
@@ -181,13 +202,30 @@ def _push_kind(
             name: f"the platform refused: {code} {words}".rstrip() for name, code, words in refused.iter_rows()
         }
         sent = batch.join(answers.filter(accepted), on="correction_id", how="semi")
-        stored = _values_now(
-            target, kind, sent, remember=lambda records: lake.write(connection, kind, records, run_id=run_id)
+
+        def unsettled(stored: Mapping[str, str]) -> list[str]:
+            return [
+                row["correction_id"]
+                for row in sent.iter_rows(named=True)
+                if not _is_stored(
+                    stored.get(row["correction_id"]), row, now[row["correction_id"]], row["field"] in counted
+                )
+            ]
+
+        stored = settling.read(
+            lambda: _values_now(
+                target, kind, sent, remember=lambda records: lake.write(connection, kind, records, run_id=run_id)
+            ),
+            unsettled,
         )
+        waiting = set(unsettled(stored))
         for row in sent.iter_rows(named=True):
             name, value = row["correction_id"], stored.get(row["correction_id"])
-            if value is not None and _is_stored(value, row, now[name], row["field"] in counted):
+            if name not in waiting:
                 done.append(name)
+            elif settling.seconds and value is not None and same_value(value, row["before"]):
+                # Not yet there, and nothing says that it never will be: the next push compares again.
+                continue
             else:
                 outcome.failed[name] = "the platform accepted the change, yet reading it back shows another value"
                 outcome.current[name] = value or ""
@@ -227,7 +265,30 @@ def _values_now(
     return found
 
 
-def _is_stored(value: str, row: dict[str, Any], former: str, by_count: bool) -> bool:
+@dataclass(frozen=True)
+class _Settling:
+    """Waits for a platform that shows a change a while after it accepted it."""
+
+    seconds: float
+    sleep: Callable[[float], None]
+
+    def read(
+        self, ask: Callable[[], dict[str, str]], unsettled: Callable[[Mapping[str, str]], list[str]]
+    ) -> dict[str, str]:
+        """The values once all of them show, or as they are when the time is over."""
+        found, waited, pause = ask(), 0.0, 0.5
+        while unsettled(found) and waited < self.seconds:
+            self.sleep(pause)
+            waited, pause = waited + pause, min(pause * 2, 30.0)
+            found = ask()
+        return found
+
+
+def _is_stored(value: str | None, row: dict[str, Any], former: str, by_count: bool) -> bool:
+    return value is not None and _is_same(value, row, former, by_count)
+
+
+def _is_same(value: str, row: dict[str, Any], former: str, by_count: bool) -> bool:
     return same_value(value, row["after"]) or (by_count and value != former and _same_count(value, row["after"]))
 
 

@@ -20,6 +20,7 @@ from connectors import platform as port
 from connectors.errors import PlatformError
 from connectors.record import KINDS, conform
 from connectors.record import field as record_field
+from engine import requirements
 from engine.apply import LakeTarget, Outcome, Target, push
 from engine.decide import apply_automatic
 from engine.detect import Validator, duplicated
@@ -111,6 +112,8 @@ def sync(
             since = None if full or kind not in platform.incremental else cursor(workspace.store, name, kind)
             touched |= _take_in(workspace, run, connector.fetch(kind, since=since), kind, complete=since is None)
             set_cursor(workspace.store, name, kind, started)
+        if "product" in touched and port.Capability.REQUIREMENTS in platform.capabilities:
+            _learn_requirements(workspace, run, name, connector)
         for kind, keys in touched.items():
             _judge(workspace, run, name, channel, kind, keys)
         if send:
@@ -203,8 +206,18 @@ def _take_in(
     return {one: None if complete else present for one, present in keys.items()}
 
 
+def _learn_requirements(workspace: Workspace, run: Run, name: str, connector: port.Connector) -> None:
+    """Ask the platform what it demands in the categories that the merchant sells in."""
+    products = workspace.lake.current(name, "product")
+    categories = products.select(pl.col("category").unique().sort()).collect()["category"].to_list()
+    asked, problem = requirements.fetch(workspace.store, connector, name, categories)
+    run.counts["categories"] += asked
+    if problem:
+        run.notes.append(problem)
+
+
 def _judge(workspace: Workspace, run: Run, connection: str, channel: str, kind: str, keys: pl.Series | None) -> None:
-    validator = workspace.validator(channel, kind)
+    validator = workspace.validator(channel, kind, connection)
     records = workspace.lake.current(connection, kind)
     repeated = duplicated(records, validator.unique_fields, kind=kind)
     known = known_fingerprints(workspace.store, connection, kind)
@@ -256,7 +269,7 @@ def _resolve(workspace: Workspace, run: Run, gone: pl.DataFrame) -> None:
 def _suggest(workspace: Workspace, run: Run, connection: str, channel: str, kind: str) -> None:
     """Weigh every pending issue of that kind anew and correct what the policy lets pass."""
     waiting = _waiting(workspace, connection, kind)
-    validator = workspace.validator(channel, kind)
+    validator = workspace.validator(channel, kind, connection)
     waiting = waiting.filter(pl.col("rule_id").is_in([rule.id for rule in validator.rules]))
     if waiting.is_empty():
         return
@@ -321,6 +334,8 @@ def _push(workspace: Workspace, run: Run, connection: str, channel: str, target:
         connection=connection,
         run_id=run.run_id,
         rewritten=workspace.rewritten(connection),
+        settles_s=workspace.settles_s(connection),
+        sleep=workspace.connector_options.get("sleep", time.sleep),
     )
     run.counts.update(
         pushed=outcome.pushed,

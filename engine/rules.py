@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,7 +22,7 @@ from engine.checks import CHECKS, Check, Subject
 from engine.errors import ConfigError
 from engine.types import RuleType, Severity
 
-__all__ = ["COMMON", "RULEBOOK", "Rule", "channels", "load_rules", "parse_rules", "prove"]
+__all__ = ["COMMON", "RULEBOOK", "Rule", "applicable", "channels", "load_rules", "parse_rules", "prove"]
 
 RULEBOOK = Path(__file__).parent / "rulebook"
 COMMON = "common"
@@ -158,6 +158,23 @@ def load_rules(channel: str, *, extra: Sequence[Mapping[str, Any]] = ()) -> tupl
     off = {one["id"] for one in switched if not one["is_active"]}
     on = {one["id"] for one in switched if one["is_active"]}
     return tuple(rule for rule in rules.values() if rule.id in on or (rule.is_active and rule.id not in off))
+
+
+def applicable(rules: Iterable[Rule], kind: str, fields: Collection[str]) -> list[Rule]:
+    """The rules that can say something where records of `kind` have these fields alone.
+
+    A rule that demands a field which a platform does not have would name every record; every other rule is silent where
+    nothing is given. An empty collection of fields leaves all rules in.
+    """
+    return [
+        rule
+        for rule in rules
+        if not fields
+        or rule.origin != "built_in"
+        or not rule.definition.absence
+        or kind not in rule.kinds
+        or rule.field.partition(".")[0] in fields
+    ]
 
 
 def parse_rules(source: str | Iterable[Mapping[str, Any]], *, origin: str, channel: str) -> tuple[Rule, ...]:

@@ -11,11 +11,11 @@ from typing import Any
 import polars as pl
 
 from connectors.files import read_file
-from connectors.platform import QUARANTINE
+from connectors.platform import QUARANTINE, platforms
 from connectors.record import field as record_field
 from engine.detect import Validator, duplicated
 from engine.errors import ConfigError, DataError
-from engine.rules import Rule, load_rules
+from engine.rules import Rule, applicable, load_rules
 from engine.types import DETECTED
 from engine.vault import mask
 
@@ -93,7 +93,11 @@ def validate_file(
     """
     rules = load_rules(channel, extra=extra)
     options: dict[str, Any] = {"layout": layout, "mapping": mapping, "currency": currency, "language": language}
-    validators = {one: Validator(rules, one) for one in ({"order": ("order", "order_line")}.get(kind, (kind,)))}
+    known = platforms()[channel].readable if channel in platforms() else {}
+    validators = {
+        one: Validator(applicable(rules, one, known.get(one, frozenset())), one)
+        for one in ({"order": ("order", "order_line")}.get(kind, (kind,)))
+    }
     repeated = {
         one: duplicated(
             (page.records[one] for page in read_file(path, kind=kind, **options) if one in page.records),

@@ -18,14 +18,14 @@ from connectors import platform as port
 from connectors.platform import Connection
 from connectors.record import field as record_field
 from engine import decide as deciding
-from engine import jobs, learn, metrics, replay
+from engine import fulfilment, jobs, learn, metrics, replay, requirements
 from engine.apply import LakeTarget, Target
 from engine.detect import Validator
 from engine.errors import ConfigError
 from engine.knowledge import Knowledge
 from engine.lake import Lake
 from engine.policy import Policy
-from engine.rules import load_rules, parse_rules, prove
+from engine.rules import applicable, load_rules, parse_rules, prove
 from engine.settings import Settings, load_settings
 from engine.store import Store
 from engine.store.connections import channel_of, list_connections, load_connection, save_connection
@@ -79,7 +79,7 @@ class Workspace:
         self.lake = Lake(self.settings.lake)
         self.policy = Policy.of(self.settings)
         self.connector_options: dict[str, Any] = {}
-        self._validators: dict[tuple[str, str], tuple[str, Validator]] = {}
+        self._validators: dict[tuple[str, str, str], tuple[str, Validator]] = {}
         self._model: tuple[int | None, ConfidenceModel] = (None, self.new_model())
 
     def __repr__(self) -> str:
@@ -160,6 +160,14 @@ class Workspace:
     def push(self, name: str) -> jobs.Run:
         """Push what waits in the outbox of a connection, and read it back."""
         return jobs.push_corrections(self, name)
+
+    def ship(self, name: str, shipments: pl.DataFrame, *, by: str = "local") -> pl.DataFrame:
+        """Tell a platform of parcels that left; see `engine.fulfilment.ship`."""
+        return fulfilment.ship(self, name, shipments, by=by)
+
+    def accept(self, name: str, acceptances: pl.DataFrame, *, by: str = "local") -> pl.DataFrame:
+        """Accept or refuse new orders; see `engine.fulfilment.accept`."""
+        return fulfilment.accept(self, name, acceptances, by=by)
 
     def suggest(self, name: str) -> jobs.Run:
         """Weigh the pending issues of a connection anew with what has been learned since."""
@@ -372,14 +380,22 @@ class Workspace:
         for one, table in zip(parsed, _tables(rule), strict=True):
             save_rule(self.store, one, table, channel=channel, by=by)
 
-    def validator(self, channel: str, kind: str) -> Validator:
-        """The compiled rules of a channel for a kind; compiled again only when a merchant's rule changed."""
+    def validator(self, channel: str, kind: str, connection: str = "") -> Validator:
+        """The compiled rules of a channel for a kind; compiled again only when something of them changed.
+
+        With a connection, those that its platform publishes are among them, and those that demand a field which the
+        platform does not have are not.
+        """
         extra = merchant_rules(self.store, channel)
-        mark = json.dumps(extra, sort_keys=True, default=str)
-        known = self._validators.get((channel, kind))
+        published = requirements.mark(self.store, connection) if connection and kind == "product" else ""
+        mark = json.dumps([extra, published], sort_keys=True, default=str)
+        known = self._validators.get((channel, kind, connection))
         if known is None or known[0] != mark:
-            known = (mark, Validator(load_rules(channel, extra=extra), kind))
-            self._validators[channel, kind] = known
+            rules = applicable(load_rules(channel, extra=extra), kind, self._fields_of(channel, kind, connection))
+            if published:
+                rules += requirements.rules_of(self.store, connection, channel)
+            known = (mark, Validator(rules, kind))
+            self._validators[channel, kind, connection] = known
         return known[1]
 
     # Figures
@@ -436,6 +452,11 @@ class Workspace:
         writable = port.platform(name).writable.get(kind, frozenset())
         return field in writable or field.partition(".")[0] in writable
 
+    def settles_s(self, connection: str) -> float:
+        """Seconds within which the platform behind a connection shows an accepted change."""
+        name = self._platform_of(connection)
+        return 0.0 if name == FEED else port.platform(name).settles_s
+
     def rewritten(self, connection: str) -> Mapping[str, frozenset[str]]:
         """Kind to the fields whose values the platform replaces by its own; see `connectors.platform.Platform`."""
         name = self._platform_of(connection)
@@ -471,6 +492,12 @@ class Workspace:
             raise ConfigError(f"There is no issue {issue_id!r}.")
         return rows[0]
 
+    def _fields_of(self, channel: str, kind: str, connection: str) -> frozenset[str]:
+        """The fields that records of a connection can have; empty where everything is possible."""
+        name = self._platform_of(connection) if connection else channel
+        known = port.platforms().get(channel if name == FEED else name)
+        return known.readable.get(kind, frozenset()) if known else frozenset()
+
     def _platform_of(self, connection: str) -> str:
         names = dict(self.connections().select("name", "platform").iter_rows())
         return names.get(connection, FEED)
@@ -480,7 +507,7 @@ class Workspace:
         for issue_id in issue_ids:
             row = self._issue(issue_id)
             found = self.lake.find(row["connection"], row["kind"], [row["record_key"]])
-            validator = self.validator(row["channel"], row["kind"])
+            validator = self.validator(row["channel"], row["kind"], row["connection"])
             broken = validator.broken(replace_field(found, row["field"], pl.Series([value] * found.height)))
             mine = {rule.id: rule for rule in validator.rules if rule.field == row["field"]}
             problems += [

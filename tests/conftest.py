@@ -54,7 +54,9 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [
         n
         for n in os.environ
-        if n.startswith("CHANNELMEND_") and n not in ("CHANNELMEND_SHARED", "CHANNELMEND_TEST_POSTGRESQL")
+        if n.startswith("CHANNELMEND_")
+        and not n.startswith("CHANNELMEND_LIVE_")
+        and n not in ("CHANNELMEND_SHARED", "CHANNELMEND_TEST_POSTGRESQL")
     ]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("CHANNELMEND_SETTINGS", str(tmp_path / "absent.yaml"))

@@ -27,8 +27,10 @@ __all__ = [
     "metadata",
     "model_pointers",
     "quarantine",
+    "requirements",
     "runs",
     "text_embeddings",
+    "webhook_events",
 ]
 
 
@@ -278,6 +280,30 @@ model_pointers = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("folder", sa.Text, nullable=False),
     _time("changed_at"),
+)
+
+requirements = sa.Table(
+    "requirements",
+    metadata,
+    sa.Column("connection", sa.String(100), primary_key=True),
+    sa.Column("category", sa.String(400), primary_key=True),
+    sa.Column("content", Json, nullable=False),
+    _time("fetched_at"),
+)
+
+webhook_events = sa.Table(
+    "webhook_events",
+    metadata,
+    sa.Column("connection", sa.String(100), primary_key=True),
+    sa.Column("event_id", sa.String(200), primary_key=True),
+    _text("topic"),
+    _text("kind", length=20),
+    sa.Column("record_keys", Json, nullable=False),
+    _text("status", length=20),
+    sa.Column("message", sa.Text, nullable=False, default=""),
+    _time("received_at"),
+    _time("handled_at", nullable=True),
+    sa.Index("ix_webhook_events_waiting", "connection", "status"),
 )
 
 audit_log = sa.Table(
