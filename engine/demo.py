@@ -8,14 +8,16 @@ right to correct. Nothing here is scripted beyond the reviewer: the counts are w
 from __future__ import annotations
 
 import html
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from connectors.sandbox import Twin, make_catalogue, serve, twins
+from connectors.sandbox import Catalogue, Twin, make_catalogue, serve, twins
 from engine.errors import ConfigError, ModelError
 from engine.settings import load_settings
 from engine.types import Status, Verdict
@@ -27,10 +29,43 @@ REVIEWER = "demo reviewer"
 _REVIEWED_SHARE = 0.8
 """The rest of day one stays in the queue, for the visitor to decide."""
 
+_PRODUCTS, _ORDERS = 600, 140
+"""Products and orders of a day, over all shops together."""
+
+
+class SimulatedTime:
+    """Time that runs as the clock does, and jumps ahead where somebody would wait: a platform that asks for a pause, or
+    that works on an import for a minute, costs the demo nothing and still gets its pause."""
+
+    def __init__(self) -> None:
+        self._ahead_s = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        """Jump."""
+        self._ahead_s += seconds
+
+    def seconds(self) -> float:
+        """Seconds since 1970."""
+        return time.time() + self._ahead_s
+
+    def now(self) -> datetime:
+        """The same as an instant."""
+        return datetime.fromtimestamp(self.seconds(), UTC)
+
 
 @contextmanager
-def sandbox(names: list[str] | None = None, *, seed: int = 0, port: int = 0) -> Iterator[dict[str, Twin]]:
+def sandbox(
+    names: list[str] | None = None, *, seed: int = 0, port: int = 0, **options: Any
+) -> Iterator[dict[str, Twin]]:
     """Running twins by platform; all of them when no names are given.
+
+    Parameters
+    ----------
+    names : list of str or None
+    seed, port : int
+        Of the first twin; each further one gets the next.
+    **options
+        ``catalogue`` as a function of the seed, and ``clock``, for each twin.
 
     Raises
     ------
@@ -40,9 +75,12 @@ def sandbox(names: list[str] | None = None, *, seed: int = 0, port: int = 0) -> 
     wanted = names or list(twins())
     if unknown := [name for name in wanted if name not in twins()]:
         raise ConfigError(f"There is no twin of {', '.join(unknown)}. Twins: {', '.join(twins())}.")
+    make = options.pop("catalogue", make_catalogue)
     with ExitStack() as stack:
         yield {
-            name: stack.enter_context(serve(name, seed=seed + i, port=port + i if port else 0))
+            name: stack.enter_context(
+                serve(name, seed=seed + i, port=port + i if port else 0, catalogue=make(seed + i), **options)
+            )
             for i, name in enumerate(wanted)
         }
 
@@ -81,7 +119,7 @@ class Demo:
             say(f"night  {error}")
         for number, (name, twin) in enumerate(self.twins.items()):
             self._sync(name, kinds=())
-            twin.state.add(make_catalogue(self._seed + number, day=2))
+            twin.state.add(_catalogue(self._seed + number, len(self.twins), day=2))
             say(f"day 2  {self._sync(name)}")
         figures = self.workspace.metrics()
         return {
@@ -107,6 +145,11 @@ class Demo:
                 if rows:
                     decided += self.workspace.decide(rows, verdict, by=REVIEWER)
         return decided
+
+
+def _catalogue(seed: int, shops: int, day: int = 1) -> Catalogue:
+    """One shop's part of a day."""
+    return make_catalogue(seed, -(-_PRODUCTS // shops), orders=-(-_ORDERS // shops), day=day)
 
 
 _COUNTED = ("products", "orders", "issues", "auto_corrected", "pending", "pushed", "verified", "failed")
@@ -146,8 +189,10 @@ def open_demo(folder: Path, *, seed: int = 0, names: list[str] | None = None) ->
     settings = load_settings(
         database=f"sqlite:///{database}", lake=folder / "lake", key_file=folder / "channelmend.key", seed=seed
     )
-    with sandbox(names, seed=seed) as running:
+    simulated, shops = SimulatedTime(), len(names or twins())
+    with sandbox(names, seed=seed, catalogue=lambda number: _catalogue(number, shops), clock=simulated.now) as running:
         workspace = Workspace(settings=settings)
+        workspace.connector_options = {"sleep": simulated.sleep, "clock": simulated.seconds}
         try:
             yield Demo(workspace, {f"{name}-shop": twin for name, twin in running.items()}, seed)
         finally:

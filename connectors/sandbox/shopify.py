@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -138,7 +137,7 @@ class ShopifyTwin(Twin):
         scopes: tuple[str, ...] = SCOPES,
         bucket: float = 2000,
         restored_per_s: float = 100,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] | None = None,
     ) -> None:
         super().__init__(catalogue=catalogue, seed=seed, port=port, clock=clock)
         self.state = Store(self.clock)
@@ -146,7 +145,7 @@ class ShopifyTwin(Twin):
         self.scopes = scopes
         self.token = f"shpat_{self._secret()}"
         self.api_key, self.api_secret = self._secret(), f"shpss_{self._secret()}"
-        self.bucket = Bucket(bucket, restored_per_s, monotonic)
+        self.bucket = Bucket(bucket, restored_per_s, monotonic or (lambda: self.clock().timestamp()))
         self._tokens: dict[str, datetime] = {}
         self._host = ""
         self._answered = 0
