@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from functools import cache
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
 
 from connectors.errors import PlatformError
+
+if TYPE_CHECKING:
+    from connectors.webhooks import Webhook
 
 __all__ = [
     "ACCEPTANCES",
@@ -208,15 +211,19 @@ class Connector(Protocol):
 
     def ship(self, shipments: pl.DataFrame) -> pl.DataFrame:
         """Tell the platform of parcels that left (schema `SHIPMENTS`); gives one row a parcel (schema `RESULTS`)."""
-        ...
+        raise PlatformError("There are no shipments here.")
 
     def accept(self, acceptances: pl.DataFrame) -> pl.DataFrame:
         """Accept or refuse new orders (schema `ACCEPTANCES`); gives one row an order (schema `RESULTS`)."""
-        ...
+        raise PlatformError("There are no orders that wait for acceptance here.")
 
     def requirements(self, categories: Sequence[str]) -> pl.DataFrame:
         """What the platform publishes about these categories (schema `REQUIREMENTS`)."""
-        ...
+        return pl.DataFrame(schema=REQUIREMENTS)
+
+    def ask_for(self, path: str) -> Any:
+        """The decoded answer to a harmless question, such as for the key that events are signed with."""
+        raise PlatformError("There is nobody to ask here.")
 
     def close(self) -> None:
         """Release the network connection."""
@@ -246,14 +253,16 @@ class Platform:
     incremental : frozenset of str
         Kinds of which the platform can tell what changed since a moment.
     extra : frozenset of Capability
-        Of ``ACCEPT_ORDERS``, ``SHIP_ORDERS``, ``BATCH``, ``REQUIREMENTS``, ``WEBHOOKS``; the others follow from
-        `readable` and `writable`.
+        Of ``ACCEPT_ORDERS``, ``SHIP_ORDERS``, ``BATCH``, ``REQUIREMENTS``; the others follow from `readable`, `writable`
+        and `webhook`.
     settles_s : float
         Seconds within which an accepted change shows when it is read back; 0 where it shows at once.
     setup : tuple of str
         What a merchant does at the platform to get the credentials, step by step.
     notes : tuple of str
         What the platform cannot do or does otherwise than others, for the documentation.
+    webhook : Webhook or None
+        How the platform sends events; see `connectors.webhooks`.
     open : callable
         ``open(connection, **options) -> Connector``.
     """
@@ -271,13 +280,15 @@ class Platform:
     settles_s: float = 0.0
     setup: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    webhook: Webhook | None = None
 
     @property
     def capabilities(self) -> frozenset[Capability]:
         """What the platform can do."""
         read = {one for kind, one in _READ.items() if self.readable.get(kind)}
         update = {one for kind, one in _UPDATE.items() if self.writable.get(kind)}
-        return frozenset(read | update | self.extra)
+        events = {Capability.WEBHOOKS} if self.webhook is not None else set()
+        return frozenset(read | update | events | self.extra)
 
 
 _READ = {

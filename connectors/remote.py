@@ -264,6 +264,10 @@ class RemoteConnector(ABC):
                     break
         return _results(found)
 
+    def ask_for(self, path: str) -> Any:
+        """The decoded answer to a harmless question."""
+        return self.client.send("GET", path).value
+
     def close(self) -> None:
         """Release the network connection."""
         self.client.close()

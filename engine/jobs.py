@@ -38,7 +38,16 @@ from engine.vault import mask
 if TYPE_CHECKING:
     from engine.workspace import Workspace
 
-__all__ = ["Run", "ingest", "push_corrections", "review_again", "sync"]
+__all__ = [
+    "Run",
+    "ingest",
+    "push_corrections",
+    "review_again",
+    "running",
+    "sync",
+    "take_changes",
+    "take_records",
+]
 
 _BATCH_ROWS = 50_000
 _REPORTED = {"product": ("product",), "order": ("order", "order_line"), "stock": ("stock",)}
@@ -100,7 +109,7 @@ def sync(
     connection, channel = workspace.connection(name)
     platform = port.platform(connection.platform)
     with (
-        _run(workspace, name, "sync") as run,
+        running(workspace, name, "sync") as run,
         closing(port.connector(connection, **workspace.connector_options)) as connector,
     ):
         touched: dict[str, pl.Series | None] = {}
@@ -135,7 +144,7 @@ def ingest(workspace: Workspace, frame: pl.DataFrame, *, channel: str, kind: str
     if kind not in KINDS:
         raise ConfigError(f"Unknown kind {kind!r}; known are {', '.join(KINDS)}.")
     workspace.declare_feed(connection, channel)
-    with _run(workspace, connection, "ingest") as run:
+    with running(workspace, connection, "ingest") as run:
         page = port.Page({kind: _keyed(conform(frame, kind), kind)})
         touched = _take_in(workspace, run, [page], kind, complete=False)
         for one, keys in touched.items():
@@ -144,10 +153,35 @@ def ingest(workspace: Workspace, frame: pl.DataFrame, *, channel: str, kind: str
     return run
 
 
+def take_changes(workspace: Workspace, run: Run, name: str, kind: str) -> None:
+    """Read what changed of a kind, store and judge it, as a part of `run`."""
+    connection, channel = workspace.connection(name)
+    incremental = kind in port.platform(connection.platform).incremental
+    since = cursor(workspace.store, name, kind) if incremental else None
+    with closing(port.connector(connection, **workspace.connector_options)) as connector:
+        started = datetime.now(UTC)
+        touched = _take_in(workspace, run, connector.fetch(kind, since=since), kind, complete=since is None)
+        set_cursor(workspace.store, name, kind, started)
+    for one, keys in touched.items():
+        _judge(workspace, run, name, channel, one, keys)
+
+
+def take_records(workspace: Workspace, run: Run, name: str, kind: str, keys: Sequence[tuple[str, str]]) -> set[str]:
+    """Read the named records, store and judge them, as a part of `run`; gives the keys of those that are new or different."""
+    connection, channel = workspace.connection(name)
+    with closing(port.connector(connection, **workspace.connector_options)) as connector:
+        found = connector.read(kind, keys)
+    changed = workspace.lake.write(name, kind, found, run_id=run.run_id)["record_key"]
+    run.counts[f"{kind}s"] += found.height
+    if changed.len():
+        _judge(workspace, run, name, channel, kind, changed)
+    return set(changed)
+
+
 def push_corrections(workspace: Workspace, name: str) -> Run:
     """Push what waits in the outbox of a connection, without reading anything else."""
     channel = workspace.channel(name)
-    with _run(workspace, name, "push") as run, workspace.target(name, run.run_id) as target:
+    with running(workspace, name, "push") as run, workspace.target(name, run.run_id) as target:
         _push(workspace, run, name, channel, target)
     return run
 
@@ -155,14 +189,15 @@ def push_corrections(workspace: Workspace, name: str) -> Run:
 def review_again(workspace: Workspace, name: str) -> Run:
     """Weigh the pending issues of a connection anew, with what has been learned since; correct what has become safe."""
     channel = workspace.channel(name)
-    with _run(workspace, name, "suggest") as run:
+    with running(workspace, name, "suggest") as run:
         for kind in KINDS:
             _suggest(workspace, run, name, channel, kind)
     return run
 
 
 @contextmanager
-def _run(workspace: Workspace, connection: str, job: str) -> Iterator[Run]:
+def running(workspace: Workspace, connection: str, job: str) -> Iterator[Run]:
+    """A run for the length of a ``with`` block: noted when it begins and when it ends, well or not."""
     run = Run(start_run(workspace.store, connection=connection, job=job), connection)
     began = time.monotonic()
     try:

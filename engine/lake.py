@@ -7,6 +7,7 @@ catalogue writes nothing. A record that is gone at its source leaves a row with 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from urllib.parse import quote
 
 import polars as pl
 
-from connectors.record import SCHEMA_VERSION, empty, schema
+from connectors.record import FIELDS, SCHEMA_VERSION, empty, schema
 from engine.errors import StoreError
 
 __all__ = ["Lake"]
@@ -81,6 +82,39 @@ class Lake:
             .collect(engine="streaming")
         )
         return self.write(connection, kind, rows, run_id=run_id, is_gone=True).height
+
+    def erase(self, connection: str, *, keys: Sequence[str] = (), customers: Sequence[str] = ()) -> int:
+        """Take a customer out of every snapshot of a connection's orders; gives the number of orders.
+
+        Parameters
+        ----------
+        keys : sequence of str
+            Record keys of the orders.
+        customers : sequence of str
+            What identifies the customer in the platform's own payload (a user name or number): orders that hold one of
+            them as a whole JSON value are erased.
+
+        Raises
+        ------
+        StoreError
+            When a snapshot cannot be written anew; it is then as it was before.
+        """
+        quoted = [json.dumps(one, ensure_ascii=False) for one in customers if one]
+        named = pl.col("record_key").is_in(list(keys))
+        for one in quoted:
+            named = named | pl.col("raw").str.contains(f":{one}", literal=True)
+        personal = [one.name for one in FIELDS["order"] if one.personal]
+        erased: set[str] = set()
+        for path in sorted(self._folder(connection, "order").glob("*.parquet")):
+            frame = pl.read_parquet(path)
+            hit = frame.filter(named)["record_key"]
+            if hit.is_empty():
+                continue
+            erased |= set(hit)
+            gone = pl.col("record_key").is_in(hit.implode())
+            blank = [pl.when(gone).then(pl.lit("")).otherwise(pl.col(name)).alias(name) for name in [*personal, "raw"]]
+            self._write_file(path, frame.with_columns(blank))
+        return len(erased)
 
     def files(self, kind: str) -> list[Path]:
         """Every snapshot file of a kind, oldest first within a connection."""

@@ -72,6 +72,9 @@ class Settings(BaseSettings):
         "sentence", description="sentence (MiniLM, installed weights) or character (no weights needed)."
     )
     seed: int = Field(0, description="Seed of every random choice.")
+    public_address: str = Field(
+        "", description="Where platforms reach the command `events`, such as https://hooks.example.com; they sign it."
+    )
     ai_monitoring: AiMonitoring = AiMonitoring()
     knowledge_management: KnowledgeManagement = KnowledgeManagement()
     error_budget: ErrorBudget = ErrorBudget()

@@ -15,10 +15,12 @@ import polars as pl
 import sqlalchemy as sa
 
 from connectors import platform as port
+from connectors.errors import PlatformError
 from connectors.platform import Connection
 from connectors.record import field as record_field
+from connectors.webhooks import Delivery, Reply
 from engine import decide as deciding
-from engine import fulfilment, jobs, learn, metrics, replay, requirements
+from engine import fulfilment, hooks, jobs, learn, metrics, replay, requirements
 from engine.apply import LakeTarget, Target
 from engine.detect import Validator
 from engine.errors import ConfigError
@@ -168,6 +170,25 @@ class Workspace:
     def accept(self, name: str, acceptances: pl.DataFrame, *, by: str = "local") -> pl.DataFrame:
         """Accept or refuse new orders; see `engine.fulfilment.accept`."""
         return fulfilment.accept(self, name, acceptances, by=by)
+
+    def receive(self, name: str, delivery: Delivery) -> Reply:
+        """Check and keep an event that a platform sent; see `engine.hooks.receive`."""
+        return hooks.receive(self, name, delivery)
+
+    def handle_events(self, name: str) -> jobs.Run:
+        """Read what the kept events of a connection speak of; see `engine.hooks.handle`."""
+        return hooks.handle(self, name)
+
+    def waiting_events(self) -> list[str]:
+        """The connections of which events wait to be worked on."""
+        return hooks.waiting(self)
+
+    def handle_events_calmly(self, name: str) -> str:
+        """As `handle_events`, in words: a platform that cannot be read now leaves its events waiting."""
+        try:
+            return f"{name}: {self.handle_events(name)}"
+        except PlatformError as error:
+            return f"{name}: the events wait on. {error}"
 
     def suggest(self, name: str) -> jobs.Run:
         """Weigh the pending issues of a connection anew with what has been learned since."""

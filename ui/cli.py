@@ -412,6 +412,80 @@ def sandbox(
 
 
 @app.command()
+def events(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 behind a proxy that ends TLS.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 7870,
+    database: Database = None,
+) -> None:
+    """Take the events that platforms send (/hooks/<connection>), check who sent them, and read what they speak of."""
+    from ui.events import open_events
+
+    with (
+        _workspace(database) as workspace,
+        open_events(workspace, host=host, port=port, say=lambda text: out.print(escape(text))) as address,
+    ):
+        for name, platform in workspace.connections().select("name", "platform").iter_rows():
+            known = workspace.platforms().get(platform)
+            if known is not None and known.webhook is not None:
+                base = workspace.settings.public_address.rstrip("/") or address.rstrip("/")
+                out.print(f"[bold]{escape(name)}[/]  {base}/hooks/{escape(name)}  {', '.join(known.webhook.topics)}")
+        out.print("\nCtrl-C stops it.")
+        _wait()
+
+
+@app.command()
+def ship(
+    name: Name,
+    file: Annotated[Path, typer.Argument(help="CSV or JSON Lines with the columns of docs/records.md, Parcels.")],
+    database: Database = None,
+    by: By = "command line",
+    as_json: AsJson = False,
+) -> None:
+    """Tell a platform of parcels that left. Exit code 1 when one was refused."""
+    with _workspace(database) as workspace:
+        _tell(workspace.ship(name, _table_of(file), by=by), "parcel", as_json)
+
+
+@app.command()
+def accept(
+    name: Name,
+    orders: Annotated[list[str], typer.Argument(help="Keys of the orders.")],
+    refuse: Annotated[bool, typer.Option("--refuse", help="Refuse them instead.")] = False,
+    reason: Annotated[str, typer.Option(help="Why, where the platform asks.")] = "",
+    database: Database = None,
+    by: By = "command line",
+    as_json: AsJson = False,
+) -> None:
+    """Accept new orders where a channel waits for it. Exit code 1 when one could not be accepted."""
+    rows = pl.DataFrame({"order_key": orders, "accepted": [not refuse] * len(orders), "reason": [reason] * len(orders)})
+    with _workspace(database) as workspace:
+        _tell(workspace.accept(name, rows, by=by), "order", as_json)
+
+
+@app.command()
+def platforms(
+    name: Annotated[str | None, typer.Argument(help="One platform, with its credentials; all when left out.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What each platform can do, and what is needed to connect one."""
+    known = Workspace.platforms()
+    if name is not None and name not in known:
+        raise ConfigError(f"There is no platform {name!r}. Platforms: {', '.join(known)}.")
+    if as_json:
+        _print_json([_described(one) for one in known.values() if name in (None, one.name)])
+    elif name is None:
+        table = _table("Platform", "", "Can do")
+        for one in known.values():
+            can = ", ".join(sorted(capability.value for capability in one.capabilities))
+            table.add_row(one.name, one.title, f"[dim]{can}[/]")
+        out.print(table)
+    else:
+        _print_platform(known[name])
+
+
+@app.command()
 def doctor(database: Database = None, as_json: AsJson = False) -> None:
     """Show every setting and look at what the product needs: database, key, lake, weights, audit log."""
     from engine.doctor import examine
@@ -436,6 +510,59 @@ def doctor(database: Database = None, as_json: AsJson = False) -> None:
                 f"{'[green]ok[/]     ' if one.ok else '[red]problem[/]'} {escape(one.subject)}: {escape(one.text)}"
             )
     raise typer.Exit(0 if all(one.ok for one in found) else 1)
+
+
+def _table_of(file: Path) -> pl.DataFrame:
+    """A small table as text columns; lists in JSON Lines stay lists."""
+    try:
+        if file.suffix in (".jsonl", ".ndjson"):
+            return pl.read_ndjson(file)
+        return pl.read_csv(file, infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        raise ConfigError(f"{file} cannot be read: {error}.") from None
+
+
+def _tell(results: pl.DataFrame, what: str, as_json: bool) -> None:
+    refused = results.filter(pl.col("status") == "refused")
+    if as_json:
+        _print_json({"results": results.rename({"correction_id": "key"}).to_dicts()})
+    else:
+        for row in results.iter_rows(named=True):
+            is_good = row["status"] == "accepted"
+            words = "" if is_good else f": {row['code']} {row['message']}"
+            out.print(
+                f"{'[green]told[/]' if is_good else '[red]refused[/]'}  {what} {escape(row['correction_id'] + words)}"
+            )
+    raise typer.Exit(1 if refused.height else 0)
+
+
+def _described(one: Any) -> dict[str, Any]:
+    fields = ("name", "label", "help", "secret", "required", "default", "replaced_by")
+    return {
+        "name": one.name,
+        "title": one.title,
+        "docs": one.docs,
+        "capabilities": sorted(capability.value for capability in one.capabilities),
+        "incremental": sorted(one.incremental),
+        "readable": {kind: sorted(names) for kind, names in one.readable.items()},
+        "writable": {kind: sorted(names) for kind, names in one.writable.items()},
+        "credentials": [{name: getattr(field, name) for name in fields} for field in one.credentials],
+        "setup": list(one.setup),
+        "notes": list(one.notes),
+    }
+
+
+def _print_platform(one: Any) -> None:
+    out.print(f"[bold]{escape(one.title)}[/]  [dim]{one.docs}[/]\n")
+    for number, step in enumerate(one.setup, 1):
+        out.print(f"  {number}. {escape(step)}")
+    table = _table("Credential", "", "Meaning")
+    for field in one.credentials:
+        kind = "no longer used" if field.replaced_by else "required" if field.required else "optional"
+        table.add_row(field.name, kind, f"[dim]{escape(field.replaced_by or f'{field.label}: {field.help}')}[/]")
+    out.print(table)
+    for note in one.notes:
+        out.print(f"  [dim]-[/] {escape(note)}")
 
 
 @contextmanager

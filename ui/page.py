@@ -7,9 +7,6 @@ the demo. Who may reach it is the business of the proxy in front of it; by defau
 from __future__ import annotations
 
 import html
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,14 +14,13 @@ from typing import Any
 
 import fastapi
 import gradio as gr
-import uvicorn
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine import Workspace
-from engine.errors import ConfigError
 from ui.desk import Desk
 from ui.pushing import GRACE_S
+from ui.serving import LOOPBACK, serving
 from ui.views import QUIET
 from ui.views.corrected import corrected_tab
 from ui.views.review import Place, changed, review_tab
@@ -35,9 +31,7 @@ __all__ = ["build", "open_page"]
 
 _HERE = Path(__file__).parent
 _REFRESH_S = 5.0
-_START_S = 30.0
 _SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif")
-_LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 
 # Gradio compiles its templates in the browser, hence the two 'unsafe' words; every value of ours is escaped before.
 _HEADERS = {
@@ -131,34 +125,20 @@ def open_page(
     ConfigError
         When the port is taken, or the page does not start.
     """
-    listener = _listen(host, port)
     desk = Desk(workspace, grace_s=grace_s)
-    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
-    server = uvicorn.Server(
-        uvicorn.Config(_application(desk, host), log_level="warning", timeout_graceful_shutdown=1, ws="none")
-    )
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="page", daemon=True)
-    thread.start()
     try:
-        started = time.monotonic()
-        while not server.started:
-            if not thread.is_alive() or time.monotonic() - started > _START_S:
-                raise ConfigError(f"The review page did not start at {address} within {_START_S:.0f} s; see the log.")
-            time.sleep(0.02)
-        desk.warm_up()
-        yield address
+        with serving(_application(desk, host), host=host, port=port, name="review page") as address:
+            desk.warm_up()
+            yield address
     finally:
-        server.should_exit = True
-        thread.join(timeout=10)
-        listener.close()
         desk.close()
 
 
 def _application(desk: Desk, host: str) -> ASGIApp:
     application = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    if host in _LOOPBACK:
+    if host in LOOPBACK:
         # A foreign page that has its own name resolve to loopback must not be able to decide here.
-        application.add_middleware(TrustedHostMiddleware, allowed_hosts=list(_LOOPBACK))
+        application.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
     theme = gr.themes.Base(
         primary_hue="blue",
         neutral_hue="slate",
@@ -183,18 +163,3 @@ def _application(desk: Desk, host: str) -> ASGIApp:
         enable_monitoring=False,
     )
     return Headers(mounted)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise ConfigError(
-            f"The review page cannot listen on {host}:{port}: {error.strerror}. Choose another port; 0 takes a free one."
-        ) from None
-    listener.listen(128)
-    return listener

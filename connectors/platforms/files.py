@@ -23,7 +23,7 @@ from connectors.files.plan import load_mapping
 from connectors.files.reading import Reading
 from connectors.files.shape import Keys
 from connectors.files.source import current, find
-from connectors.platform import CHANGES, Check, Connection, CredentialField, Page, Platform, Traffic
+from connectors.platform import CHANGES, Check, Connection, Connector, CredentialField, Page, Platform, Traffic
 from connectors.record import FIELDS, conform, empty
 
 __all__ = ["PLATFORM", "Files"]
@@ -31,7 +31,7 @@ __all__ = ["PLATFORM", "Files"]
 _NOT_WRITABLE = {"record_key", "parent_key", "level", "order_key", "line_key", "updated_at"}
 
 
-class Files:
+class Files(Connector):
     """Connector to the files that a path names; see the module for what it writes where.
 
     Parameters

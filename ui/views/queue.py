@@ -31,9 +31,7 @@ _TABLE = Markup(
     '<table class="cm-rows"><thead><tr><th class="cm-check"><input type="checkbox" data-all aria-label="select all"></th>'
     "<th>Record</th><th>Observed → suggested</th><th>Confidence</th><th>Why it waits</th></tr></thead><tbody>{}</tbody></table>{}"
 )
-_HEAD = Markup(
-    '<header class="cm-head"><div><h2>{}</h2>{}{}{}</div><p>{}</p><p class="cm-quiet">{}{}</p></header>'
-)
+_HEAD = Markup('<header class="cm-head"><div><h2>{}</h2>{}{}{}</div><p>{}</p><p class="cm-quiet">{}{}</p></header>')
 _BAR = Markup(
     '<div class="cm-bar" data-count="{}"><div class="cm-usual">'
     '<button type="button" class="cm-button cm-primary" data-verdict="approved">Approve <span data-scope></span></button>'

@@ -23,9 +23,11 @@ from connectors.limits import CostBucket, shared
 from connectors.manners import Manners
 from connectors.mapping import text
 from connectors.platform import Connection, Connector, CredentialField, Platform
+from connectors.platforms.shopify.events import events
 from connectors.platforms.shopify.writing import ShopifyConnector
 from connectors.record import FIELDS
 from connectors.remote import Environment, credentials
+from connectors.webhooks import Hmac, Webhook
 
 __all__ = ["PLATFORM"]
 
@@ -134,6 +136,19 @@ PLATFORM = Platform(
     ),
     readable={kind: frozenset(one.name for one in FIELDS[kind]) - _ABSENT for kind in FIELDS},
     incremental=frozenset({"product", "order", "stock"}),
+    webhook=Webhook(
+        Hmac("x-shopify-hmac-sha256", "api_secret"),
+        events,
+        topics=(
+            "products/create",
+            "products/update",
+            "products/delete",
+            "orders/create",
+            "orders/updated",
+            "inventory_levels/update",
+            "customers/redact",
+        ),
+    ),
     rewritten={"product": frozenset({"images"})},
     writable={
         "product": frozenset(

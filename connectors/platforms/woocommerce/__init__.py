@@ -20,11 +20,13 @@ from connectors.errors import Action, CredentialError
 from connectors.limits import TokenBucket, shared
 from connectors.manners import Manners
 from connectors.platform import Connection, Connector, CredentialField, Platform
+from connectors.platforms.woocommerce.events import events, ping
 from connectors.platforms.woocommerce.reading import words
 from connectors.platforms.woocommerce.writing import WooCommerceConnector
 from connectors.record import FIELDS
 from connectors.redaction import basic
 from connectors.remote import Environment, credentials
+from connectors.webhooks import Hmac, Webhook
 
 __all__ = ["PLATFORM"]
 
@@ -101,6 +103,18 @@ PLATFORM = Platform(
             required=False,
             default="no",
         ),
+        CredentialField(
+            "webhook_secret",
+            "Secret of the webhooks",
+            "WooCommerce > Settings > Advanced > Webhooks; the same for every webhook of the shop; only for events",
+            required=False,
+        ),
+    ),
+    webhook=Webhook(
+        Hmac("x-wc-webhook-signature", "webhook_secret", is_escaped=True),
+        events,
+        challenge=ping,
+        topics=("product.created", "product.updated", "product.deleted", "order.created", "order.updated"),
     ),
     readable={kind: frozenset(one.name for one in FIELDS[kind]) - _ABSENT for kind in FIELDS},
     incremental=frozenset({"product", "order", "stock"}),
