@@ -67,7 +67,8 @@ class ShippedLine:
 class Shipment:
     """One parcel that left: rows of schema `connectors.platform.SHIPMENTS` with one ``shipment_id``.
 
-    No `lines` means the whole order. `shipped_at` is aware; None where the merchant did not say.
+    No `lines` means the whole order. `shipped_at` is aware; None where the merchant did not say. `identifiers` are those
+    of rows that name no line.
     """
 
     shipment_id: str
@@ -77,6 +78,7 @@ class Shipment:
     tracking_number: str
     tracking_url: str
     shipped_at: datetime | None
+    identifiers: tuple[str, ...] = ()
 
     @classmethod
     def gathered(cls, rows: pl.DataFrame) -> list[Shipment]:
@@ -111,6 +113,7 @@ class Shipment:
             first["tracking_number"],
             first["tracking_url"],
             _moment(name, first["shipped_at"]),
+            tuple(one for row in rows if not row["line_key"] for one in row["identifiers"]),
         )
 
 
