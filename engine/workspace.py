@@ -16,14 +16,14 @@ import sqlalchemy as sa
 
 from connectors import platform as port
 from connectors.errors import PlatformError
-from connectors.platform import Connection
+from connectors.platform import Connection, CredentialField, Platform
 from connectors.record import field as record_field
 from connectors.webhooks import Delivery, Reply
 from engine import decide as deciding
 from engine import fulfilment, hooks, jobs, learn, metrics, replay, requirements
 from engine.apply import LakeTarget, Target
 from engine.detect import Validator
-from engine.errors import ConfigError
+from engine.errors import ChannelmendError, ConfigError
 from engine.knowledge import Knowledge
 from engine.lake import Lake
 from engine.policy import Policy
@@ -42,7 +42,7 @@ from engine.vault import Vault, mask, masked
 from models.confidence import ConfidenceModel
 from models.embed import embedder
 
-__all__ = ["Workspace"]
+__all__ = ["CredentialField", "Platform", "Workspace", "is_expected"]
 
 FEED = "feed"
 """Platform of a connection that has none: its records come through `Workspace.ingest`."""
@@ -536,6 +536,11 @@ class Workspace:
             ]
         if problems:
             raise ConfigError("This value would be refused:", sorted(set(problems)))
+
+
+def is_expected(error: BaseException) -> bool:
+    """Whether an error is one of the product's own, whose message is written for people."""
+    return isinstance(error, ChannelmendError | PlatformError)
 
 
 def _checked_credentials(platform: port.Platform, given: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

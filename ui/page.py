@@ -22,6 +22,7 @@ from ui.desk import Desk
 from ui.pushing import GRACE_S
 from ui.serving import LOOPBACK, serving
 from ui.views import QUIET
+from ui.views.connections import connections_tab
 from ui.views.corrected import corrected_tab
 from ui.views.review import Place, changed, review_tab
 from ui.views.rulebook import rules_tab
@@ -83,6 +84,8 @@ def build(desk: Desk) -> gr.Blocks:
             corrected_tab(desk, tab=corrected, name=name, spoken=spoken, number=number)
         with gr.Tab("Rules") as rules:
             rules_tab(desk, tab=rules)
+        with gr.Tab("Connections") as connections:
+            connections_tab(desk, tab=connections, name=name, spoken=spoken, number=number)
 
         def tick(place: Place, told: int, shown: str) -> tuple[Any, ...]:
             notices = desk.pusher.notices(after=told) if told >= 0 else []
