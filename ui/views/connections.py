@@ -14,18 +14,15 @@ from markupsafe import Markup
 from engine.workspace import CredentialField, Platform, is_expected
 from ui.desk import Desk
 from ui.views import QUIET
-from ui.views.pieces import age, chip, counted, empty_state, status_chip
+from ui.views.pieces import age, chip, counted, empty_state
 from ui.views.summary import message
 
 __all__ = ["connection_list", "connections_tab", "instructions"]
 
-_ROW = Markup(
-    '<tr><td class="cm-record"><span class="cm-name">{}</span><span class="cm-key">{}</span></td>'
-    '<td class="cm-state">{}<span class="cm-key">{}</span></td><td class="cm-change">{}{}</td></tr>'
-)
+_ROW = Markup("<tr><th><b>{}</b><span>{}</span></th><td>{}<span>{}</span></td><td>{}{}</td></tr>")
 _TABLE = Markup(
-    '<section class="cm-issues"><table class="cm-rows cm-connections"><thead><tr><th>Connection</th><th>Last run</th>'
-    "<th>What it did</th></tr></thead><tbody>{}</tbody></table></section>"
+    '<table class="cm-connections"><thead><tr><th>Connection</th><th>Last run</th><th>What it did</th></tr></thead>'
+    "<tbody>{}</tbody></table>"
 )
 _SHOWN = {
     "products": "product",
@@ -36,7 +33,7 @@ _SHOWN = {
     "failed": "failed correction",
     "requests": "request",
 }
-_STATES = {"done": "verified", "running": "sent", "failed": "failed"}
+_TONES = {"done": "good", "running": "quiet", "failed": "bad"}
 
 
 def connection_list(
@@ -95,10 +92,12 @@ def connections_tab(desk: Desk, *, tab: gr.Tab, name: gr.Textbox, spoken: gr.HTM
     known = {one.title: one for one in desk.workspace.platforms().values()}
     with gr.Row(elem_classes="cm-filters"):
         chosen = gr.Dropdown([], label="Connection", container=False)
-        test = gr.Button("Test", size="sm", elem_id="test-connection")
-        sync = gr.Button("Sync now", size="sm", variant="primary", elem_id="sync-connection")
+        test = gr.Button("Test", elem_id="test-connection")
+        sync = gr.Button("Sync now", variant="primary", elem_id="sync-connection")
     rows = gr.HTML(elem_id="connections", apply_default_css=False)
-    gr.HTML(Markup("<h3>Add an account, or replace the credentials of one</h3>"), apply_default_css=False)
+    gr.HTML(
+        Markup('<h3 class="cm-title">Add an account, or replace the credentials of one</h3>'), apply_default_css=False
+    )
     with gr.Row(elem_classes="cm-filters"):
         platform = gr.Dropdown(list(known), label="Platform", container=False, elem_id="wizard-platform")
         account = gr.Textbox(
@@ -149,7 +148,7 @@ def connections_tab(desk: Desk, *, tab: gr.Tab, name: gr.Textbox, spoken: gr.HTM
         with gr.Row(elem_classes="cm-form"):
             with gr.Column():
                 boxes = [_box(one) for one in fields]
-                store = gr.Button("Store and test", variant="primary", size="sm", elem_id="store-connection")
+                store = gr.Button("Store and test", variant="primary", elem_id="store-connection")
             gr.HTML(instructions(described), apply_default_css=False)
 
         def stored(account: str, by: str, number: int, *typed: str) -> tuple[Any, ...]:
@@ -187,7 +186,7 @@ def _row(one: Mapping[str, Any], run: Mapping[str, Any] | None, title: str) -> M
     return _ROW.format(
         one["name"],
         title,
-        status_chip(_STATES.get(run["status"], run["status"])),
+        chip(run["status"], _TONES.get(run["status"], "quiet")),
         f"{run['job']}, {age(run['started_at'])}",
         _did(run["counts"]),
         problem,
