@@ -23,6 +23,7 @@ check: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(BIN)/python -m docs.records
+	$(BIN)/python -m docs.platforms
 	$(BIN)/python -m engine.rule_pages
 
 screenshots: $(INSTALLED)

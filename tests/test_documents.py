@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from docs import platforms as platform_page
 from docs import records
 from engine.correctors import correctors
 from engine.rules import parse_rules, prove
@@ -16,6 +17,10 @@ PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
 
 def test_the_page_of_records_is_what_the_schema_says():
     assert records.PAGE.read_text("utf-8") == records.page(), "run: make docs"
+
+
+def test_the_page_of_platforms_is_what_the_descriptions_say():
+    assert platform_page.PAGE.read_text("utf-8") == platform_page.page(), "run: make docs"
 
 
 @pytest.mark.parametrize("name", PAGES)
