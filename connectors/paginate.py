@@ -233,7 +233,9 @@ class Linked:
                 return
             if not found:
                 empty += 1
-                if not link and (total is None or taken >= total):
+                # A page that the page before promised is asked for once more, even where no total contradicts it.
+                is_promised = isinstance(position, str) and total is None and empty < 2
+                if not link and (total is None or taken >= total) and not is_promised:
                     return
                 if empty < _TRIES:
                     continue
