@@ -12,15 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.sandbox.defects import DEFECTS
+from connectors.sandbox.cdiscount_store import ADDRESS_SHOWN, CHANNEL, SELLER, Shop
 from connectors.sandbox.routes import Call, Desk, Meter, Refusal, RoutedTwin, route
 from connectors.sandbox.server import Answer, Incoming
-from connectors.sandbox.shelf import Document, Shelf, moment_of
+from connectors.sandbox.shelf import Document
 
 __all__ = ["TWIN"]
 
-_CHANNEL = "CDISFR"
-_SELLER = "98979"
 _TOKENS = "/auth/realms/maas/protocol/openid-connect/token"
 _CONDITIONS = {
     "new",
@@ -31,8 +29,6 @@ _CONDITIONS = {
     "refurbishedverygoodstate",
     "refurbishedcorrectstate",
 }
-_STATUSES = {"fulfilled": "Shipped", "pending": "WaitingAcceptance", "cancelled": "Cancelled"}
-_SHOWN = {"InPreparation", "Shipped", "Delivered"}
 _CARRIERS = (
     ("colissimo", "Colissimo"),
     ("chronopost", "Chronopost"),
@@ -50,152 +46,6 @@ _REPORTS_KEPT = timedelta(days=3)
 _LARGEST_PACKAGE = 50_000
 
 
-class Shop(Shelf):
-    """Offers, each on a product that Octopia knows, and orders."""
-
-    # An offer shows neither texts nor pictures nor weights, prices are numbers without a notation of their own, the
-    # checkout writes countries as codes, and the buyer's e-mail address and telephone are not told.
-    impossible = frozenset(one.name for one in DEFECTS) - {
-        "gtin-lost-zero",
-        "gtin-wrong-digit",
-        "name-mojibake",
-        "postal-code-lost-zero",
-        "country-lower-case",
-    }
-
-    def put_product(self, product: Document, at: datetime | None) -> dict[str, str]:
-        keys = {}
-        changed = at or moment_of(product["updated_at"])
-        for item in product["variants"] or [product]:
-            reference = f"AUC{self.next_number('product', 1_000_001)}"
-            key = f"{_SELLER}_{reference}_New_{_CHANNEL}"
-            price: Document = {"price": float(item["price"]), "currencyCode": item["currency"]}
-            if item["sale_price"]:
-                price |= {"price": float(item["sale_price"]), "originPrice": float(item["price"])}
-            self.products[key] = {
-                "offerId": key,
-                "salesChannelId": _CHANNEL,
-                "sellerId": _SELLER,
-                "sellerExternalReference": item["sku"],
-                "product": {"gtin": _ean(item["gtin"]), "reference": reference},
-                "condition": "New",
-                "integrationPrice": price
-                | {
-                    "taxes": [
-                        {"code": "VAT", "type": "Rate", "value": 20},
-                        {"code": "Ecotax", "type": "Amount", "value": 0},
-                    ]
-                },
-                "quantity": int(item["quantity"] or 0),
-                "preparationTime": 2,
-                "deliveryModes": [{"code": "TRK", "cost": 4.99, "additionalCost": 0.0}],
-                "createdAt": moment_of(product["created_at"]),
-                "updatedAt": changed,
-            }
-            keys[item["key"]] = key
-        return keys
-
-    def put_order(self, order: Document, at: datetime | None) -> str:
-        number = self.next_number("order", 1)
-        key = f"SCID{7_000_000 + number}"
-        status = _STATUSES.get(order["status"], "InPreparation" if number % 2 else "WaitingAcceptance")
-        first, _, last = order["ship_name"].partition(" ")
-        buyer_first, _, buyer_last = order["buyer_name"].partition(" ")
-        address = {
-            "firstName": first,
-            "lastName": last,
-            "companyName": None,
-            "addressLine1": order["ship_street"],
-            "addressLine2": None,
-            "addressLine3": None,
-            "postalCode": order["ship_postal_code"],
-            "city": order["ship_city"],
-            "stateOrRegion": order["ship_region"] or None,
-            "countryCode": order["ship_country"],
-        }
-        placed = at or moment_of(order["ordered_at"])
-        parcel = [{"parcelNumber": f"6A{10_000_000_000 + number}"}] if status == "Shipped" else []
-        self.orders[key] = {
-            "orderId": key,
-            "reference": f"2611{number:08d}",
-            "businessOrder": False,
-            "status": status,
-            "supplyMode": "Seller",
-            "salesChannel": {"id": _CHANNEL, "name": "Cdiscount"},
-            "seller": {"id": _SELLER},
-            "customer": {"reference": f"C{number:08d}"},
-            "purchasedAt": placed,
-            "createdAt": placed,
-            "updatedAt": at or moment_of(order["updated_at"]),
-            "shippedAtMax": placed + timedelta(days=3),
-            "currencyCode": order["currency"],
-            "payment": {"method": "CreditCard"},
-            "billingAddress": address | {"firstName": buyer_first, "lastName": buyer_last},
-            "totalPrice": {"offerPrice": float(order["total"]), "sellingPrice": float(order["total"])},
-            "statusEvents": [],
-            "lines": [self._line(key, n, one, address, parcel) for n, one in enumerate(order["lines"], 1)],
-        }
-        return key
-
-    def _line(self, key: str, number: int, line: Document, address: Document, parcels: list[Document]) -> Document:
-        offer = next((one for one in self.products.values() if one["sellerExternalReference"] == line["sku"]), {})
-        price = {"unitSalesPrice": float(line["unit_price"]), "shippingCost": 0.0, "taxes": []}
-        total = float(line["unit_price"]) * int(line["quantity"])
-        return {
-            "orderLineId": f"{key}-{number}",
-            "quantity": int(line["quantity"]),
-            "totalPrice": {"offerPrice": total, "sellingPrice": total},
-            "offerPrice": price,
-            "sellingPrice": dict(price),
-            "offer": {
-                "id": offer.get("offerId", ""),
-                "sellerProductId": line["sku"],
-                "productId": offer.get("product", {}).get("reference", ""),
-                "productGtin": offer.get("product", {}).get("gtin"),
-                "condition": "New",
-                "supplyMode": "Seller",
-            },
-            "shippingAddress": address,
-            "parcels": [dict(one) for one in parcels],
-        }
-
-    def shown(self, fault: Document) -> Document | None:
-        """Addresses are told from the state InPreparation on, and a UPC is kept as an EAN."""
-        if fault["kind"] == "order":
-            return fault if self.orders[fault["record"]]["status"] in _SHOWN else None
-        return fault | {name: _ean(fault[name]) for name in ("dirty", "right")}
-
-    def change(self, record_key: str, field: str, value: str) -> None:
-        row = self.products.get(record_key)
-        if row is None:
-            raise KeyError(f"There is no record {record_key!r}")
-        price = row["integrationPrice"]
-        if field == "price":
-            price["originPrice" if "originPrice" in price else "price"] = float(value)
-        elif field == "sale_price":
-            price |= {"price": float(value), "originPrice": price.get("originPrice", price["price"])}
-        elif field == "quantity":
-            row["quantity"] = int(value)
-        elif field == "lead_time_days":
-            row["preparationTime"] = int(value)
-        else:
-            raise KeyError(f"An offer has no field {field!r}")
-        row["updatedAt"] = self.later(row["updatedAt"])
-
-    def awaiting(self, step: str) -> list[str]:
-        wanted = {"acceptance": "WaitingAcceptance", "shipment": "InPreparation"}[step]
-        return [key for key, row in self.orders.items() if row["status"] == wanted]
-
-    def parcels(self) -> list[tuple[str, str]]:
-        """Those that the seller declared; an order that came as shipped has one from before."""
-        return [
-            (key, event["parcelNumber"])
-            for key, row in self.orders.items()
-            for event in row["statusEvents"]
-            if event["status"] == "Shipped"
-        ]
-
-
 class CdiscountTwin(RoutedTwin):
     """One seller at Octopia.
 
@@ -211,7 +61,7 @@ class CdiscountTwin(RoutedTwin):
 
     name = "cdiscount"
     state: Shop
-    absent_key = f"{_SELLER}_AUC9999999_New_{_CHANNEL}"
+    absent_key = f"{SELLER}_AUC9999999_New_{CHANNEL}"
     carrier = "Colissimo"
 
     def __init__(self, *, largest_page: int = 1000, questions: int = 1, **options: Any) -> None:
@@ -233,13 +83,13 @@ class CdiscountTwin(RoutedTwin):
         return {
             "client_id": self._client[0],
             "client_secret": self._client[1],
-            "seller_id": _SELLER,
+            "seller_id": SELLER,
             "api_address": f"{self.base_url}/seller/v2",
             "token_address": f"{self.base_url}{_TOKENS}",
         }
 
     def greeting(self) -> Incoming:
-        headers = {"authorization": f"Bearer {self.desk.issue()}", "sellerid": _SELLER}
+        headers = {"authorization": f"Bearer {self.desk.issue()}", "sellerid": SELLER}
         return Incoming("GET", "/seller/v2/sellers", (), headers, b"")
 
     def unauthorised(self) -> Answer:
@@ -263,7 +113,7 @@ class CdiscountTwin(RoutedTwin):
             return self.unauthorised()
         if not headers.get("sellerid"):
             return _invalid("SellerId", "The SellerId field is required.")
-        if headers["sellerid"] != _SELLER:
+        if headers["sellerid"] != SELLER:
             return _problem(403, "Forbidden", "These credentials may not act for that seller.")
         return None
 
@@ -296,7 +146,7 @@ class CdiscountTwin(RoutedTwin):
 
     @route("GET", "/seller/v2/sellers")
     def _seller(self, call: Call) -> Answer:
-        return Answer.json(200, {"sellerId": _SELLER, "shopName": "Norvik"})
+        return Answer.json(200, {"sellerId": SELLER, "shopName": "Norvik"})
 
     @route("GET", "/seller/v2/sellers/delivery-modes")
     def _delivery_modes(self, call: Call) -> Answer:
@@ -356,7 +206,7 @@ class CdiscountTwin(RoutedTwin):
         body = call.json or {}
         if body.get("packageType") not in ("Upsert", "Update", "Delete"):
             return _invalid("packageType", "The value is not one of Upsert, Update, Delete.")
-        if call.incoming.headers.get("saleschannelid", "") != _CHANNEL:
+        if call.incoming.headers.get("saleschannelid", "") != CHANNEL:
             return _invalid("SalesChannelId", "The SalesChannelId field is required, or not subscribed to.")
         number = str(self.state.next_number("package", 400_001))
         self.packages[number] = {
@@ -468,11 +318,11 @@ class CdiscountTwin(RoutedTwin):
             return "Integrated", "90", "Offer updated"
         gtin = request["product"].get("gtin", "")
         product = f"AUC{self.state.next_number('product', 1_000_001)}"
-        key = f"{_SELLER}_{product}_{request['condition']}_{_CHANNEL}"
+        key = f"{SELLER}_{product}_{request['condition']}_{CHANNEL}"
         offer: Document = {
             "offerId": key,
-            "salesChannelId": _CHANNEL,
-            "sellerId": _SELLER,
+            "salesChannelId": CHANNEL,
+            "sellerId": SELLER,
             "sellerExternalReference": request["sellerExternalReference"],
             "product": {"gtin": gtin, "reference": product},
             "condition": request["condition"],
@@ -591,11 +441,6 @@ class CdiscountTwin(RoutedTwin):
         return [_shown_order(row) for row in self.state.orders.values() if all(test(row) for test in tests)]
 
 
-def _ean(gtin: str) -> str:
-    """A UPC as the EAN that it is; whatever else comes stays."""
-    return f"0{gtin}" if len(gtin) == 12 and gtin.isdigit() else gtin
-
-
 def _shown_offer(row: Document) -> Document:
     price = row["integrationPrice"]
     is_whole = row["quantity"] > 0 and price["price"] > 0 and price.get("taxes") and row["deliveryModes"]
@@ -603,7 +448,7 @@ def _shown_offer(row: Document) -> Document:
 
 
 def _shown_order(row: Document) -> Document:
-    address = {} if row["status"] in _SHOWN else {"shippingAddress": {}}
+    address = {} if row["status"] in ADDRESS_SHOWN else {"shippingAddress": {}}
     return row | {"lines": [line | address | {"status": row["status"]} for line in row["lines"]]}
 
 

@@ -25,6 +25,7 @@ from graphql.execution.values import get_variable_values
 
 from connectors.sandbox.catalogue import Catalogue
 from connectors.sandbox.server import Answer, Incoming, Twin
+from connectors.sandbox.shopify_bulk import Bulk
 from connectors.sandbox.shopify_cost import Bucket, actual_cost, requested_cost
 from connectors.sandbox.shopify_fields import (
     FILE_SORT,
@@ -56,6 +57,8 @@ SCOPES = (
     "read_orders",
     "write_orders",
     "read_all_orders",
+    "read_merchant_managed_fulfillment_orders",
+    "write_merchant_managed_fulfillment_orders",
     "read_inventory",
     "write_inventory",
     "read_locations",
@@ -92,6 +95,8 @@ _NEEDED = {
     "inventorySetQuantities": "write_inventory",
     "inventoryItemUpdate": "write_inventory",
     "orderUpdate": "write_orders",
+    "fulfillmentCreate": "write_merchant_managed_fulfillment_orders",
+    "bulkOperationRunQuery": "read_products",
     "fileUpdate": "write_files",
     "fileDelete": "write_files",
 }
@@ -152,6 +157,7 @@ class ShopifyTwin(Twin):
         self._views = Views(self.state, lambda: self._host, lambda: self.scopes)
         self._order_views = OrderViews(self.state, self._views)
         self._mutations = Mutations(self.state, self._views, self._order_views).resolvers()
+        self._bulk = Bulk(schema(), self._quietly, self.state.now, lambda: self.base_url)
         self._queries = self._query_resolvers()
         self._warnings: list[Row] = []
 
@@ -189,6 +195,8 @@ class ShopifyTwin(Twin):
         self._host = incoming.headers.get("host", "")
         if incoming.path == "/admin/oauth/access_token" and incoming.method == "POST":
             return self._grant(incoming)
+        if incoming.method == "GET" and incoming.path in self._bulk.files:
+            return Answer(200, self._bulk.files[incoming.path], {"content-type": "application/jsonl"})
         found = re.fullmatch(r"/admin/api/(\d{4}-\d\d|unstable)/graphql\.json", incoming.path)
         if not found or incoming.method != "POST":
             return Answer.json(404, {"errors": "Not Found"}, {"x-request-id": self._request_id()})
@@ -297,6 +305,14 @@ class ShopifyTwin(Twin):
             answer["extensions"]["search"] = self._warnings
         return answer
 
+    def _quietly(self, query: str) -> Row:
+        """The data of a query that costs nothing, as a bulk operation's does."""
+        result = execute(schema(), parse(query), root_value=self, field_resolver=self._resolve)
+        assert isinstance(result, ExecutionResult)
+        if result.errors or result.data is None:
+            raise GraphQLError(result.errors[0].message if result.errors else "no data")
+        return result.data
+
     def _cost(self, requested: float, actual: float | None) -> Row:
         return {
             "requestedQueryCost": int(requested),
@@ -312,6 +328,8 @@ class ShopifyTwin(Twin):
         """A root field of the twin, or a member of what a root field gave."""
         if source is self:
             self._allowed(info.field_name)
+            if info.field_name == "bulkOperationRunQuery":
+                return self._bulk.start(info, **arguments)
             if info.field_name in self._mutations:
                 return self._mutations[info.field_name](info, **arguments)
             return self._queries[info.field_name](arguments)
@@ -368,6 +386,7 @@ class ShopifyTwin(Twin):
             "files": lambda asked: self._page(
                 list(state.media.values()), asked, {"id": lambda row: row["id"]}, FILE_SORT, views.file
             ),
+            "bulkOperation": self._bulk.state,
             "taxonomy": lambda _: {"categories": lambda info, **asked: self._categories(asked)},
             "node": lambda asked: self._node(asked["id"]),
             "nodes": lambda asked: [self._node(one) for one in asked["ids"]],

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from graphql import GraphQLError, GraphQLResolveInfo
 from graphql.execution.values import get_directive_values
 
-from connectors.sandbox.shopify_order_views import OrderViews
+from connectors.sandbox.shopify_order_views import OrderViews, sent_of
 from connectors.sandbox.shopify_store import Row, Store, gid, number
 from connectors.sandbox.shopify_views import Views, when
 
@@ -80,6 +80,7 @@ class Mutations:
             "inventorySetQuantities": self.set_quantities,
             "inventoryItemUpdate": self.item_update,
             "orderUpdate": self.order_update,
+            "fulfillmentCreate": self.fulfillment_create,
             "fileUpdate": self.file_update,
             "fileDelete": self.file_delete,
         }
@@ -363,6 +364,41 @@ class Mutations:
         row["shippingAddress"] |= {name: address[name] for name in _ADDRESS_FIELDS if name in address}
         row["updated"] = self._store.now()
         return {"order": self._orders.order(row), "userErrors": []}
+
+    def fulfillment_create(self, info: GraphQLResolveInfo, fulfillment: Row, message: str | None = None) -> Row:
+        """Send what is left of an order, or the lines that are named."""
+        chosen = fulfillment["lineItemsByFulfillmentOrder"]
+        path = ["fulfillment", "lineItemsByFulfillmentOrder"]
+        order = self._store.orders.get(number(chosen[0]["fulfillmentOrderId"], "FulfillmentOrder")) if chosen else None
+        if order is None or len(chosen) != 1:
+            return {"fulfillment": None, "userErrors": [_error(path, "Fulfillment order does not exist.")]}
+        sent = sent_of(order)
+        left = {str(line["id"]): line["quantity"] - sent.get(str(line["id"]), 0) for line in order["lines"]}
+        if order["cancelled"] or not any(left.values()):
+            said = "Fulfillment order is not in a fulfillable state."
+            return {"fulfillment": None, "userErrors": [_error(path, said)]}
+        named = chosen[0].get("fulfillmentOrderLineItems")
+        lines = (
+            {str(number(one["id"], "FulfillmentOrderLineItem")): one["quantity"] for one in named}
+            if named
+            else {line: quantity for line, quantity in left.items() if quantity}
+        )
+        if any(not 0 < quantity <= left.get(line, 0) for line, quantity in lines.items()):
+            said = "Invalid fulfillment order line item quantity requested."
+            return {"fulfillment": None, "userErrors": [_error(path, said)]}
+        tracking = fulfillment.get("trackingInfo") or {}
+        number_ = tracking.get("number") or next(iter(tracking.get("numbers") or []), "")
+        url = tracking.get("url") or next(iter(tracking.get("urls") or []), None)
+        parcel = self._store.parcel(self._store.now(), lines, tracking.get("company") or "", number_, url)
+        order["parcels"].append(parcel)
+        is_whole = all(quantity <= lines.get(line, 0) for line, quantity in left.items())
+        order |= {
+            "sent": "FULFILLED" if is_whole else "PARTIALLY_FULFILLED",
+            "fulfilled": self._store.now() if is_whole else None,
+            "updated": self._store.now(),
+        }
+        name = f"#{order['number']}.{len(order['parcels'])}"
+        return {"fulfillment": self._orders.fulfillment(parcel, name), "userErrors": []}
 
     # ---- files -----------------------------------------------------------------------------------------------
 

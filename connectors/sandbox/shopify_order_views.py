@@ -10,7 +10,7 @@ from babel import Locale
 from connectors.sandbox.shopify_store import Row, Store, gid
 from connectors.sandbox.shopify_views import Views, count, listed, money, when
 
-__all__ = ["OrderViews"]
+__all__ = ["OrderViews", "sent_of"]
 
 
 class OrderViews:
@@ -31,11 +31,12 @@ class OrderViews:
         """An order."""
         total, shipping = Decimal(row["total"]), Decimal(row["shipping"])
         units = sum(one["quantity"] for one in row["lines"])
+        sent = sent_of(row)
         paid = total if row["paid"] == "PAID" else Decimal(0)
         nothing = bag(Decimal(0))
         address = self._address(row["shippingAddress"])
         name = f"#{row['number']}"
-        fulfillments = [self._fulfillment(row, name, units)] if row["fulfilled"] else []
+        fulfillments = [self.fulfillment(one, f"{name}.{place}") for place, one in enumerate(row["parcels"], start=1)]
         closed = when(row["fulfilled"])
         return {
             "__typename": "Order",
@@ -81,7 +82,10 @@ class OrderViews:
             "subtotalLineItemsQuantity": units,
             "fulfillmentsCount": count(len(fulfillments)),
             "fulfillments": lambda info, first=None, **_: fulfillments[:first],
-            "lineItems": lambda info, **page: listed(row["lines"], page, self._line),
+            "fulfillmentOrders": lambda info, displayable=False, query=None, **page: listed(
+                [row], page, self.fulfillment_order
+            ),
+            "lineItems": lambda info, **page: listed(row["lines"], page, lambda line: self._line(line, sent)),
             "shippingLine": {
                 "id": gid("ShippingLine", row["id"]),
                 "code": "STANDARD",
@@ -98,7 +102,7 @@ class OrderViews:
             "totalReceivedSet": bag(paid),
         }
 
-    def _line(self, row: Row) -> Row:
+    def _line(self, row: Row, sent: Row) -> Row:
         variant = self._store.variants.get(row["variant"])
         unit, quantity = Decimal(row["price"]), row["quantity"]
         title = " / ".join(variant["options"].values()) if variant else ""
@@ -112,7 +116,7 @@ class OrderViews:
             "quantity": quantity,
             "currentQuantity": quantity,
             "refundableQuantity": quantity,
-            "unfulfilledQuantity": quantity,
+            "unfulfilledQuantity": quantity - sent.get(str(row["id"]), 0),
             "isGiftCard": False,
             "requiresShipping": True,
             "taxable": True,
@@ -126,18 +130,42 @@ class OrderViews:
             "totalDiscountSet": bag(Decimal(0)),
         }
 
-    def _fulfillment(self, row: Row, name: str, units: int) -> Row:
-        tracking = [{"company": "DHL", "number": f"JD{row['number']:012d}", "url": None}]
+    def fulfillment(self, row: Row, name: str) -> Row:
+        """A parcel."""
         return {
             "id": gid("Fulfillment", row["id"]),
             "legacyResourceId": str(row["id"]),
-            "name": f"{name}.1",
+            "name": name,
             "status": "SUCCESS",
-            "createdAt": when(row["fulfilled"]),
-            "updatedAt": when(row["fulfilled"]),
+            "createdAt": when(row["at"]),
+            "updatedAt": when(row["at"]),
             "deliveredAt": None,
-            "totalQuantity": units,
-            "trackingInfo": lambda info, first=None: tracking[:first],
+            "totalQuantity": sum(row["lines"].values()),
+            "trackingInfo": lambda info, first=None: [row["tracking"]][:first],
+        }
+
+    def fulfillment_order(self, row: Row) -> Row:
+        """What of an order is still to be sent; the twin keeps one for each order."""
+        sent = sent_of(row)
+        left = any(line["quantity"] > sent.get(str(line["id"]), 0) for line in row["lines"])
+        status = "CANCELLED" if row["cancelled"] else "CLOSED" if not left else "IN_PROGRESS" if sent else "OPEN"
+        return {
+            "id": gid("FulfillmentOrder", row["id"]),
+            "orderId": gid("Order", row["id"]),
+            "status": status,
+            "createdAt": when(row["created"]),
+            "updatedAt": when(row["updated"]),
+            "lineItems": lambda info, **page: listed(row["lines"], page, lambda line: self._open_line(line, sent)),
+        }
+
+    def _open_line(self, line: Row, sent: Row) -> Row:
+        return {
+            "id": gid("FulfillmentOrderLineItem", line["id"]),
+            "lineItem": self._line(line, sent),
+            "sku": line["sku"],
+            "requiresShipping": True,
+            "totalQuantity": line["quantity"],
+            "remainingQuantity": line["quantity"] - sent.get(str(line["id"]), 0),
         }
 
     def _customer(self, row: Row) -> Row:
@@ -196,6 +224,15 @@ class OrderViews:
             "formatted": formatted,
             "formattedArea": f"{row['city']}, {row['countryCode']}",
         }
+
+
+def sent_of(row: Row) -> Row:
+    """Identifier of a line to the units of it that are in parcels."""
+    sent: Row = {}
+    for parcel in row["parcels"]:
+        for line, quantity in parcel["lines"].items():
+            sent[line] = sent.get(line, 0) + quantity
+    return sent
 
 
 def bag(amount: Decimal) -> Row:

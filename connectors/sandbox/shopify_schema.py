@@ -36,9 +36,22 @@ COUNTRIES = tuple(sorted(phonenumbers.SUPPORTED_REGIONS - {"AS", "FM", "GU", "MH
 _PAGE = "after: String, before: String, first: Int, last: Int, reverse: Boolean = false"
 _SEARCH = f"{_PAGE}, query: String"
 
-_CONNECTIONS = (
-    "Product ProductVariant InventoryItem InventoryLevel Location Order LineItem Media Image TaxonomyCategory Metafield File".split()  # noqa: SIM905
-)
+_CONNECTIONS = [
+    "Product",
+    "ProductVariant",
+    "InventoryItem",
+    "InventoryLevel",
+    "Location",
+    "Order",
+    "LineItem",
+    "Media",
+    "Image",
+    "TaxonomyCategory",
+    "Metafield",
+    "File",
+    "FulfillmentOrder",
+    "FulfillmentOrderLineItem",
+]  # noqa: SIM905
 
 _SDL = f"""
 directive @idempotent(key: String!) on FIELD
@@ -51,6 +64,10 @@ scalar Money
 scalar UnsignedInt64
 scalar URL
 
+enum BulkOperationErrorCode {{ ACCESS_DENIED INTERNAL_SERVER_ERROR TIMEOUT }}
+enum BulkOperationStatus {{ CANCELED CANCELING COMPLETED CREATED EXPIRED FAILED RUNNING }}
+enum BulkOperationType {{ MUTATION QUERY }}
+enum BulkOperationUserErrorCode {{ INVALID LIMIT_REACHED OPERATION_IN_PROGRESS }}
 enum CountryCode {{ {" ".join(COUNTRIES)} }}
 enum CurrencyCode {{ {" ".join(CURRENCIES)} }}
 enum CountPrecision {{ AT_LEAST EXACT }}
@@ -58,6 +75,7 @@ enum FileErrorCode {{ GENERIC_FILE_DOWNLOAD_FAILURE IMAGE_DOWNLOAD_FAILURE IMAGE
 enum FileSortKeys {{ CREATED_AT ID UPDATED_AT }}
 enum FileStatus {{ FAILED PROCESSING READY UPLOADED }}
 enum FilesErrorCode {{ FILE_DOES_NOT_EXIST INVALID INVALID_IMAGE_SOURCE_URL NON_READY_STATE REFERENCE_TARGET_DOES_NOT_EXIST }}
+enum FulfillmentOrderStatus {{ CANCELLED CLOSED IN_PROGRESS INCOMPLETE ON_HOLD OPEN SCHEDULED }}
 enum FulfillmentStatus {{ CANCELLED ERROR FAILURE SUCCESS }}
 enum InventorySetQuantitiesUserErrorCode {{
   CHANGE_FROM_QUANTITY_STALE COMPARE_QUANTITY_REQUIRED IDEMPOTENCY_KEY_PARAMETER_MISMATCH INVALID_INVENTORY_ITEM INVALID_LOCATION
@@ -221,6 +239,18 @@ type Fulfillment implements LegacyInteroperability & Node {{
   createdAt: DateTime! deliveredAt: DateTime id: ID! legacyResourceId: UnsignedInt64! name: String! status: FulfillmentStatus!
   totalQuantity: Int! trackingInfo(first: Int): [FulfillmentTrackingInfo!]! updatedAt: DateTime!
 }}
+type FulfillmentOrderLineItem implements Node {{
+  id: ID! lineItem: LineItem! remainingQuantity: Int! requiresShipping: Boolean! sku: String totalQuantity: Int!
+}}
+type FulfillmentOrder implements Node {{
+  createdAt: DateTime! id: ID! lineItems(after: String, before: String, first: Int, last: Int, reverse: Boolean = false):
+  FulfillmentOrderLineItemConnection! orderId: ID! status: FulfillmentOrderStatus! updatedAt: DateTime!
+}}
+type BulkOperation implements Node {{
+  completedAt: DateTime createdAt: DateTime! errorCode: BulkOperationErrorCode fileSize: UnsignedInt64 id: ID!
+  objectCount: UnsignedInt64! partialDataUrl: URL query: String! rootObjectCount: UnsignedInt64! status: BulkOperationStatus!
+  type: BulkOperationType! url: URL
+}}
 type ShippingLine {{ code: String discountedPriceSet: MoneyBag! id: ID originalPriceSet: MoneyBag! source: String title: String! }}
 type Order implements LegacyInteroperability & Node {{
   billingAddress: MailingAddress billingAddressMatchesShippingAddress: Boolean! cancelReason: OrderCancelReason cancelledAt: DateTime
@@ -229,7 +259,8 @@ type Order implements LegacyInteroperability & Node {{
   customAttributes: [Attribute!]! customer: Customer customerLocale: String discountCode: String discountCodes: [String!]!
   displayAddress: MailingAddress displayFinancialStatus: OrderDisplayFinancialStatus
   displayFulfillmentStatus: OrderDisplayFulfillmentStatus! edited: Boolean! email: String fulfillments(first: Int, query: String):
-  [Fulfillment!]! fulfillmentsCount: Count fullyPaid: Boolean! id: ID! legacyResourceId: UnsignedInt64!
+  [Fulfillment!]! fulfillmentOrders(after: String, before: String, displayable: Boolean = false, first: Int, last: Int,
+    query: String, reverse: Boolean = false): FulfillmentOrderConnection! fulfillmentsCount: Count fullyPaid: Boolean! id: ID! legacyResourceId: UnsignedInt64!
   lineItems({_PAGE}): LineItemConnection! name: String! note: String number: Int! originalTotalPriceSet: MoneyBag!
   paymentGatewayNames: [String!]! phone: String poNumber: String presentmentCurrencyCode: CurrencyCode! processedAt: DateTime!
   requiresShipping: Boolean! shippingAddress: MailingAddress shippingLine: ShippingLine sourceName: String
@@ -260,6 +291,11 @@ type InventorySetQuantitiesPayload {{
   inventoryAdjustmentGroup: InventoryAdjustmentGroup userErrors: [InventorySetQuantitiesUserError!]!
 }}
 type InventoryItemUpdatePayload {{ inventoryItem: InventoryItem userErrors: [UserError!]! }}
+type BulkOperationUserError implements DisplayableError {{
+  code: BulkOperationUserErrorCode field: [String!] message: String!
+}}
+type BulkOperationRunQueryPayload {{ bulkOperation: BulkOperation userErrors: [BulkOperationUserError!]! }}
+type FulfillmentCreatePayload {{ fulfillment: Fulfillment userErrors: [UserError!]! }}
 type OrderUpdatePayload {{ order: Order userErrors: [UserError!]! }}
 type FileUpdatePayload {{ files: [File!] userErrors: [FilesUserError!]! }}
 type FileDeletePayload {{ deletedFileIds: [ID!] userErrors: [FilesUserError!]! }}
@@ -297,11 +333,18 @@ input OrderInput {{
 input FileUpdateInput {{
   alt: String filename: String id: ID! originalSource: String previewImageSource: String referencesToAdd: [ID!] referencesToRemove: [ID!]
 }}
+input FulfillmentOrderLineItemInput {{ id: ID! quantity: Int! }}
+input FulfillmentOrderLineItemsInput {{ fulfillmentOrderId: ID! fulfillmentOrderLineItems: [FulfillmentOrderLineItemInput!] }}
+input FulfillmentTrackingInput {{ company: String number: String numbers: [String!] url: URL urls: [URL!] }}
+input FulfillmentInput {{
+  lineItemsByFulfillmentOrder: [FulfillmentOrderLineItemsInput!]! notifyCustomer: Boolean trackingInfo: FulfillmentTrackingInput
+}}
 input MoveInput {{ id: ID! newPosition: UnsignedInt64! }}
 input UniqueMetafieldValueInput {{ key: String! namespace: String value: String! }}
 input ProductIdentifierInput {{ customId: UniqueMetafieldValueInput handle: String id: ID }}
 
 type QueryRoot {{
+  bulkOperation(id: ID!): BulkOperation
   currentAppInstallation: AppInstallation!
   files({_SEARCH}, savedSearchId: ID, sortKey: FileSortKeys = ID): FileConnection!
   inventoryItem(id: ID!): InventoryItem
@@ -327,8 +370,10 @@ type QueryRoot {{
   taxonomy: Taxonomy
 }}
 type Mutation {{
+  bulkOperationRunQuery(groupObjects: Boolean! = false, query: String!): BulkOperationRunQueryPayload
   fileDelete(fileIds: [ID!]!): FileDeletePayload
   fileUpdate(files: [FileUpdateInput!]!): FileUpdatePayload
+  fulfillmentCreate(fulfillment: FulfillmentInput!, message: String): FulfillmentCreatePayload
   inventoryItemUpdate(id: ID!, input: InventoryItemInput!): InventoryItemUpdatePayload
   inventorySetQuantities(input: InventorySetQuantitiesInput!): InventorySetQuantitiesPayload
   orderUpdate(input: OrderInput!): OrderUpdatePayload

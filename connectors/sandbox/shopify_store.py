@@ -51,6 +51,7 @@ _ORDER_FIELDS = {
     "ship_country": "countryCode",
 }
 _FIRST = {
+    "Fulfillment": 5_200_000_000_001,
     "Product": 8_100_000_000_001,
     "ProductVariant": 44_100_000_000_001,
     "InventoryItem": 46_100_000_000_001,
@@ -298,8 +299,35 @@ class Store(State):
             "fulfilled": (_read(order["shipped_at"]) if at is None else at) if order["shipped_at"] else None,
             "cancelled": placed + timedelta(hours=3) if order["status"] == "cancelled" else None,
         }
+        row["parcels"] = []
+        if row["fulfilled"]:
+            whole = {str(line["id"]): line["quantity"] for line in row["lines"]}
+            row["parcels"].append(self.parcel(row["fulfilled"], whole, "DHL", f"JD{row['number']:012d}", None))
         self.orders[row["id"]] = row
         return gid("Order", row["id"])
+
+    def parcel(self, at: datetime, lines: Mapping[str, int], company: str, number: str, url: str | None) -> Row:
+        """A parcel with so many of each line."""
+        tracking = {"company": company, "number": number, "url": url}
+        return {"id": self.next_id("Fulfillment"), "at": at, "lines": dict(lines), "tracking": tracking}
+
+    def awaiting(self, step: str) -> list[str]:
+        """Orders that are paid, alive and not sent; nothing waits for an acceptance."""
+        rows = self.orders.values() if step == "shipment" else ()
+        return [
+            gid("Order", row["id"])
+            for row in rows
+            if row["paid"] == "PAID" and row["sent"] != "FULFILLED" and not row["cancelled"]
+        ]
+
+    def parcels(self) -> list[tuple[str, str]]:
+        """Those that were told of since the shop opened: the catalogue's own are older than their orders' last change."""
+        return [
+            (gid("Order", row["id"]), one["tracking"]["number"])
+            for row in self.orders.values()
+            for one in row["parcels"]
+            if not one["tracking"]["number"].startswith("JD0")
+        ]
 
     def _line(self, line: Row, by_sku: Mapping[str, Row]) -> Row:
         variant = by_sku.get(line["sku"])
