@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random as random_module
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -172,6 +172,8 @@ class Client:
             files=files,
             headers=headers,
         )
+        # A multipart message is a stream until it is read: read once, it can be counted and sent again.
+        request.read()
         call = _Call(request, operation, cost, decode or _json, judge)
         return self._repeated(call, _is_idempotent(method) if idempotent is None else idempotent)
 
@@ -192,6 +194,13 @@ class Client:
         CredentialError, RateLimitError, UnavailableError, RefusedError
             As for `send`.
         """
+        request = self._signed(method, address, content=content, headers=headers)
+        call = _Call(request, "", 0.0, bytes, None, is_signed=True)
+        return self._repeated(call, _is_idempotent(method)).value or b""
+
+    def _signed(
+        self, method: str, address: str, *, content: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Request:
         target = httpx.URL(address)
         if target.scheme != "https" and not is_loopback(target.host):
             raise ProtocolError(
@@ -201,9 +210,34 @@ class Client:
                 connection=self._connection,
             )
         bare = {"Accept": "*/*", **(headers or {})}
-        request = httpx.Request(method, target, content=content, headers=bare, extensions=self._timeouts())
-        call = _Call(request, "", 0.0, bytes, None, is_signed=True)
-        return self._repeated(call, _is_idempotent(method)).value or b""
+        return httpx.Request(method, target, content=content, headers=bare, extensions=self._timeouts())
+
+    def lines(self, address: str) -> Iterator[bytes]:
+        """The lines of a document at an address that a platform signed, one by one: it may be larger than the memory.
+
+        Raises
+        ------
+        ProtocolError, RefusedError, UnavailableError
+            As for `transfer`; a document that breaks off is not asked for again, for its first lines are used already.
+        """
+        request = self._signed("GET", address)
+        try:
+            response = self._http.send(request, stream=True, auth=None)
+            try:
+                self.traffic.requests += 1
+                if response.status_code >= 300:
+                    self._refuse(request, response, self._content(response), "")
+                rest = b""
+                for part in response.iter_bytes():
+                    self.traffic.received_bytes += len(part)
+                    *whole, rest = (rest + part).split(b"\n")
+                    yield from (line for line in whole if line)
+                if rest:
+                    yield rest
+            finally:
+                response.close()
+        except httpx.HTTPError as error:
+            raise self._unavailable(request, error) from None
 
     def _url(self, path: str, query: str) -> httpx.URL | str:
         own = httpx.URL(self._address)

@@ -56,7 +56,7 @@ class Bucket:
     def available(self) -> float:
         """Points that can be spent now."""
         now = self._clock()
-        self._points = min(self.size, self._points + (now - self._at) * self.restored_per_s)
+        self._points = min(self.size, self._points + max(0.0, now - self._at) * self.restored_per_s)
         self._at = now
         return self._points
 

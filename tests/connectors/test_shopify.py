@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -13,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.changes import Change, InvalidError
-from connectors.errors import CredentialError
+from connectors.errors import CredentialError, ProtocolError
 from connectors.platform import CHANGES, Connection, connector
+from connectors.platforms.shopify import documents
+from connectors.platforms.shopify.bulk import regrouped
 from connectors.platforms.shopify.reading import prices
 from connectors.platforms.shopify.writing import _address_input, _price_input
 from connectors.sandbox import Twin, make_catalogue, serve
@@ -37,6 +40,7 @@ class Scripted:
 
     def __init__(self, **answers: Any) -> None:
         self.answers = {name: iter(value if isinstance(value, list) else [value]) for name, value in answers.items()}
+        self.answers.setdefault("Count", itertools.repeat({"data": {"productsCount": {"count": 3}}}))
         self.sent: list[tuple[str, dict[str, Any]]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -265,3 +269,69 @@ def test_a_refused_app_secret_is_told_with_the_connections_name(twin: Twin) -> N
     assert "'shop' (shopify)" in result.messages[0]
     assert "Check the key and the secret of the app" in result.messages[0]
     assert "wrong-secret-123" not in result.messages[0]
+
+
+class TestBulk:
+    @pytest.fixture
+    def many(self) -> Iterator[Twin]:
+        with serve("shopify", catalogue=make_catalogue(5, products=40, orders=2), seed=5) as twin:
+            yield twin
+
+    def test_a_whole_catalogue_comes_by_bulk_as_it_comes_by_pages(self, many: Twin) -> None:
+        found = {}
+        for limit in ("1", "100000"):
+            account = Connection("shop", "shopify", {**many.credentials, "bulk_from": limit})
+            one = connector(account, sleep=lambda seconds: None)
+            pages = [page.records["product"] for page in one.fetch("product")]
+            found[limit] = pl.concat(pages).sort("record_key").drop("raw")
+            one.close()
+        assert found["1"].equals(found["100000"])
+        assert any("/files/bulk-" in path for _, path, _ in many.requests)
+
+    def test_while_another_bulk_operation_runs_the_pages_are_read(self, many: Twin) -> None:
+        account = Connection("shop", "shopify", {**many.credentials, "bulk_from": "1"})
+        first, second = (connector(account, sleep=lambda seconds: None) for _ in range(2))
+        graphql = first._graphql  # type: ignore[attr-defined]
+        graphql.execute(documents.BULK_START, {"query": documents.BULK_PRODUCTS}, idempotent=False)
+        rows = pl.concat([page.records["product"] for page in second.fetch("product")])
+        assert rows.height > 40
+
+    @pytest.mark.parametrize(
+        ("lines", "word"),
+        [
+            ([b'{"id": "a"}', b"{"], "damaged"),
+            ([b'{"id": "v", "__parentId": "a"}'], "belongs to nothing"),
+            ([b'{"id": "a"}'], "1 lines instead of 2"),
+        ],
+    )
+    def test_a_file_that_is_not_whole_is_not_used(self, lines: list[bytes], word: str) -> None:
+        with pytest.raises(ProtocolError, match=word):
+            list(regrouped(lines, 2))
+
+
+def test_part_of_a_line_is_shipped_and_then_the_rest() -> None:
+    with serve("shopify", catalogue=make_catalogue(5, products=12, orders=30, defects=0.0), seed=5) as twin:
+        one = connector(Connection("shop", "shopify", twin.credentials), sleep=lambda seconds: None)
+        rows = pl.concat([page.records["order_line"] for page in one.fetch("order")])
+        waiting = twin.state.awaiting("shipment")
+        line = rows.filter(pl.col("order_key").is_in(waiting) & (pl.col("quantity").cast(pl.Int64) > 1)).row(
+            0, named=True
+        )
+
+        def parcel(number: str, quantity: str) -> dict[str, list[str]]:
+            return {
+                "shipment_id": [number],
+                "order_key": [line["order_key"]],
+                "line_key": [line["line_key"]],
+                "quantity": [quantity],
+                "tracking_number": [number],
+                "carrier": ["DHL"],
+            }
+
+        assert one.ship(pl.DataFrame(parcel("p1", "1")))["status"].to_list() == ["accepted"]
+        assert line["order_key"] in twin.state.awaiting("shipment")
+        too_many = one.ship(pl.DataFrame(parcel("p2", "9")))
+        assert too_many["code"].to_list() == ["invalid"]
+        assert len(twin.state.parcels()) == 1
+        assert one.ship(pl.DataFrame(parcel("p3", "")))["status"].to_list() == ["accepted"]
+        assert [number for _, number in twin.state.parcels()] == ["p1", "p3"]

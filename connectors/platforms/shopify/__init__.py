@@ -22,7 +22,7 @@ from connectors.graphql import GraphQL
 from connectors.limits import CostBucket, shared
 from connectors.manners import Manners
 from connectors.mapping import text
-from connectors.platform import Connection, Connector, CredentialField, Platform
+from connectors.platform import Capability, Connection, Connector, CredentialField, Platform
 from connectors.platforms.shopify.events import events
 from connectors.platforms.shopify.writing import ShopifyConnector
 from connectors.record import FIELDS
@@ -96,7 +96,7 @@ def _open(connection: Connection, **options: object) -> Connector:
     )
     path = f"admin/api/{API_VERSION}/graphql.json"
     graphql = GraphQL(client, path, bucket, platform="shopify", connection=connection.name)
-    return ShopifyConnector(PLATFORM, connection, client, environment, graphql)
+    return ShopifyConnector(PLATFORM, connection, client, environment, graphql, int(given["bulk_from"]))
 
 
 def _address(typed: str) -> str:
@@ -132,8 +132,32 @@ PLATFORM = Platform(
             required=False,
         ),
         CredentialField("api_key", "Client ID", "of the app in the Dev Dashboard", required=False),
-        CredentialField("api_secret", "Client secret", "of the app in the Dev Dashboard", required=False),
+        CredentialField(
+            "api_secret", "Client secret", "of the app in the Dev Dashboard; also signs the events", required=False
+        ),
+        CredentialField(
+            "bulk_from",
+            "Bulk operation from",
+            "products from which a whole reading goes by Shopify's bulk operation instead of pages",
+            secret=False,
+            required=False,
+            default="2000",
+        ),
     ),
+    setup=(
+        "Open the Dev Dashboard (dev.shopify.com) and create an app for your shop.",
+        "Give it the scopes read_products, write_products, read_orders, write_orders, read_inventory, write_inventory, "
+        "write_files and write_merchant_managed_fulfillment_orders; read_all_orders for orders older than 60 days.",
+        "Install it in the shop, then copy client ID and client secret. An access token that begins with shpat_, from an app "
+        "made before 2026, still works.",
+    ),
+    notes=(
+        "Dimensions, manufacturer's part number and lead time do not exist in Shopify's core.",
+        "Orders do not wait for an acceptance.",
+        "Stock is written per location, and only if it is still what it was.",
+        "Names, addresses and e-mails of buyers are empty until the app has access to protected customer data.",
+    ),
+    extra=frozenset({Capability.SHIP_ORDERS, Capability.BATCH}),
     readable={kind: frozenset(one.name for one in FIELDS[kind]) - _ABSENT for kind in FIELDS},
     incremental=frozenset({"product", "order", "stock"}),
     webhook=Webhook(

@@ -6,7 +6,13 @@ Source: the introspected schemas of both versions (read 2026-11-23).
 from __future__ import annotations
 
 __all__ = [
+    "BULK_PRODUCTS",
+    "BULK_START",
+    "BULK_STATE",
+    "COUNT",
     "DOCUMENTS",
+    "FULFIL",
+    "FULFILMENT_ORDERS",
     "INVENTORY_SET",
     "LEVEL_REST",
     "LINE_REST",
@@ -235,6 +241,66 @@ INVENTORY_SET = """
 mutation InventorySet($input: InventorySetQuantitiesInput!, $key: String!) {
   inventorySetQuantities(input: $input) @idempotent(key: $key) { userErrors { field message code } }
 }
+"""
+
+FULFILMENT_ORDERS = """
+query FulfilmentOrders($id: ID!) {
+  order(id: $id) {
+    id
+    fulfillments(first: 50) { status trackingInfo(first: 10) { number } }
+    fulfillmentOrders(first: 50) {
+      nodes { id status lineItems(first: 100) { nodes { id remainingQuantity lineItem { id } } } }
+    }
+  }
+}
+"""
+
+FULFIL = """
+mutation Fulfil($fulfillment: FulfillmentInput!) {
+  fulfillmentCreate(fulfillment: $fulfillment) { fulfillment { id status } userErrors { field message } }
+}
+"""
+
+BULK_START = """
+mutation BulkStart($query: String!) {
+  bulkOperationRunQuery(query: $query, groupObjects: true) {
+    bulkOperation { id status } userErrors { field message code }
+  }
+}
+"""
+
+BULK_STATE = """
+query BulkState($id: ID!) {
+  bulkOperation(id: $id) { id status errorCode url objectCount rootObjectCount }
+}
+"""
+
+BULK_PRODUCTS = """
+query BulkProducts {
+  products {
+    edges {
+      node {
+        id title descriptionHtml vendor productType status tags updatedAt hasOnlyDefaultVariant
+        category { id fullName }
+        options(first: 3) { name values }
+        media { edges { node { id mediaContentType ... on MediaImage { image { url } } } } }
+        variants {
+          edges {
+            node {
+              id title sku barcode price compareAtPrice updatedAt inventoryQuantity
+              selectedOptions { name value }
+              inventoryItem { id tracked measurement { weight { unit value } } }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+"""
+
+COUNT = """
+query Count { productsCount(limit: 10000) { count } }
 """
 
 DOCUMENTS = {name: text for name, text in list(globals().items()) if name.isupper() and not name.startswith("_")}

@@ -14,13 +14,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from connectors.changes import Change, InvalidError, Outcome, Outcomes, image_addresses, outcome_of, split_name
+from connectors.changes import (
+    Change,
+    InvalidError,
+    Outcome,
+    Outcomes,
+    Shipment,
+    image_addresses,
+    outcome_of,
+    split_name,
+)
 from connectors.client import Client
-from connectors.errors import PlatformError
+from connectors.errors import PlatformError, RefusedError
 from connectors.graphql import GraphQL
 from connectors.mapping import at, plain_number, text
 from connectors.platform import Connection, Platform
-from connectors.platforms.shopify import documents
+from connectors.platforms.shopify import bulk, documents
 from connectors.platforms.shopify.reading import UNITS, Reader, prices
 from connectors.remote import Environment, RemoteConnector
 
@@ -28,12 +37,16 @@ __all__ = ["NEEDED_SCOPES", "ShopifyConnector"]
 
 Node = Mapping[str, Any]
 
+_BUSY = ("OPERATION_IN_PROGRESS", "LIMIT_REACHED")
+_OPEN = frozenset({"OPEN", "IN_PROGRESS"})
+
 NEEDED_SCOPES = ("read_products", "write_products", "read_orders", "write_orders", "read_inventory", "write_inventory")
 """Scopes without which something of this connector fails. ``write_x`` includes ``read_x``."""
 
 _USEFUL_SCOPES = {
     "read_all_orders": "orders older than 60 days cannot be read",
     "write_files": "images cannot be taken off a product",
+    "write_merchant_managed_fulfillment_orders": "parcels cannot be told of",
 }
 
 _PRODUCT_FIELDS = {
@@ -60,9 +73,16 @@ class ShopifyConnector(RemoteConnector):
     """One shop."""
 
     def __init__(
-        self, platform: Platform, connection: Connection, client: Client, environment: Environment, graphql: GraphQL
+        self,
+        platform: Platform,
+        connection: Connection,
+        client: Client,
+        environment: Environment,
+        graphql: GraphQL,
+        bulk_from: int,
     ) -> None:
         super().__init__(platform, connection, client, environment)
+        self._bulk_from = bulk_from
         self._graphql = graphql
         self._reader = Reader(graphql)
         self._categories: dict[str, str] = {}
@@ -86,8 +106,41 @@ class ShopifyConnector(RemoteConnector):
         return lines + [f"Without {scope}, {what}." for scope, what in _USEFUL_SCOPES.items() if scope not in has]
 
     def batches(self, kind: str, since: datetime | None) -> Iterator[list[Node]]:
-        """See `Reader.batches`."""
-        return self._reader.batches(kind, since)
+        """See `Reader.batches`; a whole catalogue of many products comes by a bulk operation, if none is under way."""
+        if kind == "product" and since is None and self._bulk_from <= self._count():
+            try:
+                yield from bulk.products(self.client, self._graphql)
+                return
+            except RefusedError as error:
+                if not error.words.startswith(_BUSY):
+                    raise
+        yield from self._reader.batches(kind, since)
+
+    def _count(self) -> int:
+        return int(self._graphql.execute(documents.COUNT)["productsCount"]["count"])
+
+    def send_shipment(self, shipment: Shipment) -> Outcome:
+        """One parcel; a tracking number that the order has already is not told of again."""
+        found = self._graphql.execute(documents.FULFILMENT_ORDERS, {"id": shipment.order_key})["order"]
+        if found is None:
+            raise InvalidError(f"The shop has no order {shipment.order_key!r}.", "missing")
+        told = {
+            text(one.get("number"))
+            for parcel in found["fulfillments"]
+            if parcel["status"] != "CANCELLED"
+            for one in parcel["trackingInfo"]
+        }
+        if shipment.tracking_number and shipment.tracking_number in told:
+            return Outcome()
+        outcome = Outcome("invalid", f"Nothing of order {shipment.order_key!r} is left to be sent.")
+        for lines in list(_fulfilments(shipment, found["fulfillmentOrders"]["nodes"])):
+            tracking = {"company": shipment.carrier, "number": shipment.tracking_number, "url": shipment.tracking_url}
+            body = {"lineItemsByFulfillmentOrder": [lines], "trackingInfo": {k: v for k, v in tracking.items() if v}}
+            answer = self._graphql.execute(documents.FULFIL, {"fulfillment": body}, idempotent=False)
+            outcome = _refusal(answer["fulfillmentCreate"]["userErrors"])
+            if outcome.code:
+                break
+        return outcome
 
     def records(self, kind: str, payload: Node) -> Iterator[tuple[str, dict[str, Any]]]:
         """See `Reader.records`."""
@@ -294,6 +347,36 @@ class ShopifyConnector(RemoteConnector):
         if refusal.code == "CHANGE_FROM_QUANTITY_STALE":
             refusal = Outcome("conflict", f"The quantity is no longer {change.before}: {refusal.message}")
         return dict.fromkeys((one.correction_id for one in asked), refusal)
+
+
+def _fulfilments(shipment: Shipment, orders: Sequence[Node]) -> Iterator[dict[str, Any]]:
+    """What of each open fulfilment order goes into the parcel.
+
+    Raises
+    ------
+    InvalidError
+        When a line is not there, or less of it is left than the parcel holds.
+    """
+    wanted = {one.line_key: one.quantity for one in shipment.lines}
+    for order in orders:
+        if order["status"] not in _OPEN:
+            continue
+        taken = []
+        for item in order["lineItems"]["nodes"]:
+            line, left = text(at(item, "lineItem.id")), item["remainingQuantity"]
+            if left < 1 or (shipment.lines and line not in wanted):
+                continue
+            quantity = left if not shipment.lines else min(left, wanted[line] if wanted[line] is not None else left)
+            if shipment.lines:
+                rest = None if wanted[line] is None else wanted[line] - quantity
+                wanted = {**wanted, line: rest} if rest else {k: v for k, v in wanted.items() if k != line}
+            taken.append({"id": item["id"], "quantity": quantity})
+        if taken:
+            yield {"fulfillmentOrderId": order["id"], "fulfillmentOrderLineItems": taken}
+    if wanted:
+        raise InvalidError(
+            f"Of order {shipment.order_key!r} these lines are not there, or not so many units are left: {', '.join(wanted)}."
+        )
 
 
 def _together(changes: Sequence[Change]) -> list[list[Change]]:

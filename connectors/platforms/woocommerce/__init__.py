@@ -110,6 +110,17 @@ PLATFORM = Platform(
             required=False,
         ),
     ),
+    setup=(
+        "Open WooCommerce > Settings > Advanced > REST API and choose 'Add key'.",
+        "Choose an administrator or shop manager as its user, and the permission 'Read/Write'.",
+        "Copy consumer key and consumer secret; the secret is shown once.",
+        "For events: WooCommerce > Settings > Advanced > Webhooks, one for each topic, all with the same secret.",
+    ),
+    notes=(
+        "WooCommerce's core has no tracking numbers, and orders do not wait for an acceptance: parcels are not told of.",
+        "Brands need WooCommerce 9.6; lead times and conditions are not part of the core.",
+        "On a plain http address every call is signed (OAuth 1.0a), so that no key travels.",
+    ),
     webhook=Webhook(
         Hmac("x-wc-webhook-signature", "webhook_secret", is_escaped=True),
         events,
