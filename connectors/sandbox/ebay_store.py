@@ -22,11 +22,9 @@ from connectors.sandbox.vocabulary import KINDS
 __all__ = [
     "CATEGORIES",
     "CURRENCY",
-    "FULFILLMENT_POLICIES",
     "GROUP",
     "MARKETPLACE",
-    "PAYMENT_POLICIES",
-    "RETURN_POLICIES",
+    "POLICIES",
     "Inventory",
     "instant_ms",
     "unpublishable",
@@ -40,39 +38,32 @@ CATEGORIES = {path: str(30_001 + number) for number, path in enumerate(sorted({k
 """Path of a leaf category to its identifier."""
 
 _TYPES = [{"name": "ALL_EXCLUDING_MOTORS_VEHICLES"}]
-RETURN_POLICIES = [
-    {
-        "returnPolicyId": f"619694400{number}",
-        "name": f"{days} Tage",
-        "marketplaceId": MARKETPLACE,
-        "categoryTypes": _TYPES,
-        "returnsAccepted": True,
-        "returnPeriod": {"value": days, "unit": "DAY"},
-        "refundMethod": "MONEY_BACK",
-        "returnShippingCostPayer": "BUYER",
-    }
-    for number, days in enumerate((30, 60))
-]
-PAYMENT_POLICIES = [
-    {
-        "paymentPolicyId": f"619694700{number}",
-        "name": name,
-        "marketplaceId": MARKETPLACE,
-        "categoryTypes": _TYPES,
-        "immediatePay": not number,
-    }
-    for number, name in enumerate(("Sofort", "Vier Tage"))
-]
-FULFILLMENT_POLICIES = [
-    {
-        "fulfillmentPolicyId": f"619693200{number}",
-        "name": f"Versand in {days} Tagen",
-        "marketplaceId": MARKETPLACE,
-        "categoryTypes": _TYPES,
-        "handlingTime": {"value": days, "unit": "DAY"},
-    }
-    for number, days in enumerate((1, 3))
-]
+
+
+def _policy(kind: str, number: int, name: str, **terms: Any) -> Document:
+    types = [{"name": "ALL_EXCLUDING_MOTORS_VEHICLES"}]
+    key = {"return": 6_196_944_000, "payment": 6_196_947_000, "fulfillment": 6_196_932_000}[kind] + number
+    return {f"{kind}PolicyId": str(key), "name": name, "marketplaceId": MARKETPLACE, "categoryTypes": types, **terms}
+
+
+def _returns(number: int, days: int) -> Document:
+    period = {"value": days, "unit": "DAY"}
+    terms = {"returnsAccepted": True, "refundMethod": "MONEY_BACK", "returnShippingCostPayer": "BUYER"}
+    return _policy("return", number, f"{days} Tage", returnPeriod=period, **terms)
+
+
+POLICIES = {
+    "return": [_returns(0, 30), _returns(1, 60)],
+    "payment": [
+        _policy("payment", 0, "Sofort", immediatePay=True),
+        _policy("payment", 1, "Rechnung", immediatePay=False),
+    ],
+    "fulfillment": [
+        _policy("fulfillment", number, f"Versand in {days} Tagen", handlingTime={"value": days, "unit": "DAY"})
+        for number, days in enumerate((1, 3))
+    ],
+}
+"""The seller's business policies by their kind."""
 
 _LOCALES = {"de": "de_DE", "fr": "fr_FR", "en": "en_GB"}
 _WEIGHTS = {"de": ("KILOGRAM", WEIGHT["kg"]), "fr": ("GRAM", WEIGHT["g"]), "en": ("POUND", WEIGHT["lb"])}
@@ -291,9 +282,7 @@ class Inventory(Shelf):
             "listingDescription": product["description"],
             "pricingSummary": {"price": {"value": item["price"], "currency": CURRENCY}} if item["price"] else {},
             "listingPolicies": {
-                "returnPolicyId": RETURN_POLICIES[0]["returnPolicyId"],
-                "paymentPolicyId": PAYMENT_POLICIES[0]["paymentPolicyId"],
-                "fulfillmentPolicyId": FULFILLMENT_POLICIES[0]["fulfillmentPolicyId"],
+                **{f"{kind}PolicyId": policies[0][f"{kind}PolicyId"] for kind, policies in POLICIES.items()},
                 "eBayPlusIfEligible": False,
             },
             "categoryId": CATEGORIES.get(product["category"], ""),

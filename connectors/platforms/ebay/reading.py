@@ -72,6 +72,10 @@ def _attributes(aspects: Mapping[str, Any], facts: Mapping[str, Any]) -> list[di
     return [{"key": name, "value": shown} for name, value in {**named, **facts}.items() if (shown := text(value))]
 
 
+_EACH = frozenset({"offer_id", "offer_quantity", "original_retail_price"})
+"""Facts of an offer that each variation has for itself."""
+
+
 def _offer_facts(payload: Payload) -> dict[str, Any]:
     paths = {
         "category_id": "offer.categoryId",
@@ -107,7 +111,8 @@ def _group_attributes(payload: Payload) -> list[dict[str, str]]:
     """The specifics that all variants share, and those in which they differ with all their values."""
     varied = {one["name"]: one["values"] for one in at(payload, "group.variesBy.specifications") or []}
     aspects = {**(at(payload, "group.aspects") or {}), **varied}
-    return _attributes(aspects, {"subtitle": at(payload, "group.subtitle")} | _offer_facts(_member(payload)))
+    offer = {name: value for name, value in _offer_facts(_member(payload)).items() if name not in _EACH}
+    return _attributes(aspects, {"subtitle": at(payload, "group.subtitle")} | offer)
 
 
 def _member(payload: Payload) -> Payload:
