@@ -15,6 +15,8 @@ Unconfirmed, and what is done about it: whether VAT is 20 or 0.2 (the list is se
 show none, the optional setting ``taxes``); in which member of an offer quantity, delivery modes and preparation time
 come (the names that packages use); that a package which leaves ``originPrice`` out ends a reduction (read back); the
 form of ``sort`` (none is sent); the token host (setting ``token_address``). No quota but that of tokens is published.
+
+Longer than other platforms' files because a change takes four steps, and orders have rules of their own.
 """
 
 from __future__ import annotations
@@ -103,7 +105,7 @@ def _shipping(source: Source) -> Source:
 
     def read(order: Payload) -> Any:
         lines = order.get("lines") or []
-        address = next((line["shippingAddress"] for line in lines if line.get("shippingAddress")), {})
+        address: Payload = next((line["shippingAddress"] for line in lines if line.get("shippingAddress")), {})
         return at(address, source) if isinstance(source, str) else source(address)
 
     return read
@@ -131,7 +133,7 @@ def _sale_price(value: str, current: Payload) -> dict[str, Any]:
 def _whole(field: str, member: str) -> Callable[[str, Payload], dict[str, Any]]:
     def write(value: str, current: Payload) -> dict[str, Any]:
         # Octopia takes quantities up to 10,000,000,000 ("JSON Offer Request Field reference", read 2026-11-25).
-        if not re.fullmatch(r"\d{1,10}", value):
+        if not re.fullmatch(r"[0-9]{1,10}", value):
             raise InvalidError(f"{field} {value!r} is not a whole number from 0 on, such as 7.")
         return {member: int(value)}
 
@@ -294,6 +296,8 @@ class Cdiscount(RestConnector):
         for one in prepared:
             try:
                 body = self.body(kind, one)
+                if body["sellerExternalReference"] in ready:
+                    raise InvalidError("Another change in this push has the same reference; Octopia would reject both.")
                 ready[body["sellerExternalReference"]] = one, body
             except InvalidError as error:
                 outcomes |= error.outcomes(one.changes)

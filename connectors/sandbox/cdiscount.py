@@ -8,7 +8,7 @@ addresses that show from the state InPreparation on, one parcel an order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -422,23 +422,21 @@ class CdiscountTwin(RoutedTwin):
         order["status"] = status
 
     def _found_orders(self, query: Mapping[str, str]) -> list[Document]:
-        tests: list[Callable[[Document], bool]] = []
-        for name, member in (("salesChannelId", "salesChannel"), ("supplyMode", ""), ("reference", "")):
-            if value := query.get(name):
-                tests.append(
-                    lambda row, name=name, member=member, value=value: (
-                        (row[member]["id"] if member else row[name]) == value
-                    )
-                )
-        if states := query.get("status"):
-            tests.append(lambda row: row["status"] in states.split(","))
-        for name, member in (("updatedAt", "updatedAt"), ("createdAt", "createdAt")):
-            first, last = _moment(query, f"{name}Min"), _moment(query, f"{name}Max")
-            if first:
-                tests.append(lambda row, member=member, first=first: row[member] >= first)
-            if last:
-                tests.append(lambda row, member=member, last=last: row[member] <= last)
-        return [_shown_order(row) for row in self.state.orders.values() if all(test(row) for test in tests)]
+        return [_shown_order(row) for row in self.state.orders.values() if _fits(row, query)]
+
+
+def _fits(order: Document, query: Mapping[str, str]) -> bool:
+    """Whether an order is asked for."""
+    told = {"salesChannelId": order["salesChannel"]["id"]} | {name: order[name] for name in ("supplyMode", "reference")}
+    if any(query.get(name) not in (None, "", value) for name, value in told.items()):
+        return False
+    if query.get("status") and order["status"] not in query["status"].split(","):
+        return False
+    for name in ("updatedAt", "createdAt"):
+        first, last = _moment(query, f"{name}Min"), _moment(query, f"{name}Max")
+        if (first and order[name] < first) or (last and order[name] > last):
+            return False
+    return True
 
 
 def _shown_offer(row: Document) -> Document:
@@ -448,7 +446,7 @@ def _shown_offer(row: Document) -> Document:
 
 
 def _shown_order(row: Document) -> Document:
-    address = {} if row["status"] in ADDRESS_SHOWN else {"shippingAddress": {}}
+    address: Document = {} if row["status"] in ADDRESS_SHOWN else {"shippingAddress": {}}
     return row | {"lines": [line | address | {"status": row["status"]} for line in row["lines"]]}
 
 
