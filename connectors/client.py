@@ -425,14 +425,19 @@ class Client:
             raise CredentialError(message, **where, words=words)
         if action is Action.WAIT:
             self.traffic.throttled += 1
-            raise RateLimitError(
-                message, retry_after_s=retry_after_s(response.headers, self._clock()), **where, words=words
-            )
+            raise RateLimitError(message, retry_after_s=self._pause_asked_for(response.headers), **where, words=words)
         if action is Action.RETRY:
-            raise _UnansweredError(
-                message, retry_after_s=retry_after_s(response.headers, self._clock()), **where, words=words
-            )
+            raise _UnansweredError(message, retry_after_s=self._pause_asked_for(response.headers), **where, words=words)
         raise RefusedError(message, **where, words=words)
+
+    def _pause_asked_for(self, headers: httpx.Headers) -> float | None:
+        asked = retry_after_s(headers, self._clock())
+        if asked is not None:
+            return asked
+        try:
+            return self._manners.pause_s(headers)
+        except ValueError:
+            return None
 
     def _unavailable(self, request: httpx.Request, error: httpx.HTTPError) -> UnavailableError:
         what = _FAILURES.get(type(error), "the connection broke")

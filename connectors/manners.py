@@ -85,6 +85,9 @@ class Manners:
         Looks at every answer with a good status and raises a `PlatformError` when it is a failure all the same.
     exceptions : callable
         ``exceptions(status, headers, body) -> Action or None`` for answers whose status alone does not tell.
+    pause_s : callable
+        ``pause_s(headers) -> seconds or None`` that the platform asks for in headers of its own, where ``Retry-After`` is
+        missing; figures that cannot be read raise ValueError and count as none.
     """
 
     platform: str
@@ -94,6 +97,7 @@ class Manners:
     words: Callable[[Any], str] = lambda body: ""
     judge: Callable[[Answer], None] | None = None
     exceptions: Callable[[int, httpx.Headers, bytes], Action | None] = lambda status, headers, body: None
+    pause_s: Callable[[httpx.Headers], float | None] = lambda headers: None
 
     def action(self, status: int) -> Action:
         """What that status, 300 or above, means here."""

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 import polars as pl
+from babel.numbers import get_currency_precision
 
 from connectors.record import conform, empty, schema
 
@@ -29,6 +30,7 @@ __all__ = [
     "at",
     "canonical",
     "frame",
+    "money",
     "plain_number",
     "raw_text",
     "text",
@@ -36,6 +38,9 @@ __all__ = [
 
 Payload = Mapping[str, Any]
 Source = str | Callable[[Payload], Any]
+
+_NOISE = Decimal("0.000001")
+"""Shops keep at most six decimal places of a price; what lies beyond is an artefact of a float."""
 
 _PLAIN = re.compile(r"-?\d{1,15}(?:\.\d{1,12})?")
 
@@ -114,6 +119,28 @@ def raw_text(payload: Any) -> str:
 def plain_number(value: str) -> Decimal | None:
     """The number when the text is a plain decimal with a point, as ``12.50``; None for anything else."""
     return Decimal(value) if _PLAIN.fullmatch(value) else None
+
+
+def money(value: Any, currency: str) -> str:
+    """An amount that comes as a number, in the currency's own number of decimal places unless it really has more.
+
+    Parameters
+    ----------
+    value : number or str
+        What is no plain number stays as it came.
+    currency : str
+        ISO 4217 code; two decimal places where it is empty or unknown.
+
+    Examples
+    --------
+    >>> money(29.9, "EUR"), money("12.3456", "EUR"), money(1200.0, "JPY")
+    ('29.90', '12.3456', '1200')
+    """
+    number = plain_number(text(value))
+    if number is None:
+        return text(value)
+    rounded = round(number, get_currency_precision(currency))
+    return str(rounded) if abs(rounded - number) < _NOISE else text(number)
 
 
 @dataclass(frozen=True)

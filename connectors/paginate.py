@@ -104,29 +104,32 @@ class Counted:
             yield from self._walk(ask, rows, [])
 
     def _walk(self, ask: Ask, rows: str, totals: list[int]) -> Iterator[list[Row]]:
-        position, came, empty = self.first, _Tally(), 0
+        position, came, empty, known, taken = self.first, _Tally(), 0, 0, 0
         while True:
             answer = ask({self.position: str(position)} | ({self.limit: str(self.size)} if self.limit else {}))
             found = rows_at(answer, rows)
             total = _count(answer, self.total)
             if total is not None:
                 totals.append(total)
+            before = taken
             taken = came.add(found) if total is not None else 0
             ended = _ended(answer, self.more, taken=taken, total=total)
             if found:
                 yield found
             if ended:
                 return
-            if found:
+            # Behind its end, a list may give the last page again and again: nothing new is as good as nothing.
+            known = known + 1 if total is not None and taken == before else 0
+            if found and known < _TRIES:
                 position, empty = position + (1 if self.by_page else min(len(found), self.size)), 0
                 continue
-            empty += 1
+            empty = max(empty + 1, known)
             if empty < (2 if ended is None else _TRIES):
                 continue
             if ended is None:
                 return
             raise ProtocolError(
-                f"The page at {self.position} {position} is empty, yet the platform says that more rows follow "
+                f"The page at {self.position} {position} brings no new rows, yet the platform says that more rows follow "
                 f"({taken} of {total if total is not None else 'an unknown number'} came). Try again later."
             )
 
