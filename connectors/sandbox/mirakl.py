@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import HTTP
+from functools import partial
 from typing import Any, ClassVar
 
 from connectors.sandbox import mirakl_views as views
@@ -219,7 +220,7 @@ class MiraklTwin(RoutedTwin):
         for number, body in enumerate(call.json["offers"], 1):
             names = ("shop_sku", "product_id", "product_id_type", "price", "quantity", "state_code")
             row = {header: str(body.get(name, "")) for header, name in zip(headers, names, strict=True)}
-            self._try(job, [(number, row)], lambda body=body: self.state.replace_offer(body))
+            self._try(job, [(number, row)], partial(self.state.replace_offer, body))
         return _json({"import_id": int(job.number)}, 201)
 
     @route("GET", r"/api/offers/imports/(\d+)")
@@ -502,7 +503,7 @@ class MiraklTwin(RoutedTwin):
         for number, row in enumerate(reader, 2):
             offers.setdefault(row["offer-sku"], []).append((number, row))
         for sku, lines in offers.items():
-            self._try(job, lines, lambda sku=sku, lines=lines: work(sku, [row for _, row in lines]))  # type: ignore[misc]
+            self._try(job, lines, partial(work, sku, [row for _, row in lines]))
         return _json({"import_id": job.number}, 201)
 
 
@@ -513,7 +514,7 @@ def _uploaded(incoming: Incoming) -> str:
     parts = message.iter_parts() if message.is_multipart() else ()
     for part in parts:
         if part.get_param("name", header="content-disposition") == "file":
-            return part.get_payload(decode=True).decode("utf-8")
+            return bytes(part.get_payload(decode=True)).decode("utf-8")
     raise Refusal(_refusal(400, "Required part 'file' is not present"))
 
 

@@ -6,14 +6,28 @@ from functools import cache
 
 import polars as pl
 from babel import Locale
+from babel.core import get_global
 from babel.numbers import get_currency_precision, get_territory_currencies
 
 from engine.checks.registry import Subject, check
 
-__all__ = ["countries", "country", "currencies", "currency", "currency_places", "language", "languages"]
+__all__ = [
+    "countries",
+    "country",
+    "currencies",
+    "currency",
+    "currency_places",
+    "language",
+    "languages",
+    "long_countries",
+    "short_country",
+]
 
 _NOT_COUNTRIES = {"EU", "EZ", "UN", "XA", "XB", "ZZ", "QO"}
 """Alpha-2 codes of groups and of pseudo-regions in the Unicode locale data."""
+
+_FORMER = {"BUR", "DDR", "FXX", "TMP", "YMD", "ZAR"}
+"""Alpha-3 codes that ISO has withdrawn."""
 
 
 @cache
@@ -21,6 +35,19 @@ def countries() -> tuple[str, ...]:
     """ISO 3166-1 alpha-2 codes in alphabetical order, from the Unicode CLDR that Babel carries."""
     codes = map(str, Locale("en").territories)
     return tuple(sorted(code for code in codes if len(code) == 2 and code.isalpha() and code not in _NOT_COUNTRIES))
+
+
+@cache
+def long_countries() -> dict[str, str]:
+    """ISO 3166-1 alpha-3 codes to the alpha-2 codes of the same countries, from the Unicode CLDR."""
+    known, aliases = set(countries()), get_global("territory_aliases")
+    found = {long: short[0] for long, short in aliases.items() if len(long) == 3 and long.isalpha() and len(short) == 1}
+    return {long: short for long, short in sorted(found.items()) if short in known and long not in _FORMER}
+
+
+def short_country(subject: Subject) -> pl.Expr:
+    """The alpha-2 code of a country that is given by either of its codes, in capitals; anything else as it came."""
+    return subject.text.str.to_uppercase().replace(long_countries())
 
 
 @cache
@@ -53,9 +80,16 @@ def currency(subject: Subject) -> pl.Expr:
 
 
 @check()
-def country(subject: Subject) -> pl.Expr:
-    """The value must be an ISO 3166-1 alpha-2 code, in capitals."""
-    return ~subject.text.is_in(countries())
+def country(subject: Subject, *, long: bool = False) -> pl.Expr:
+    """The value must be an ISO 3166-1 alpha-2 code, in capitals.
+
+    Parameters
+    ----------
+    subject : Subject
+    long : bool
+        Whether an alpha-3 code will do as well.
+    """
+    return ~subject.text.is_in((*countries(), *long_countries()) if long else countries())
 
 
 @check()

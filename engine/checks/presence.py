@@ -7,6 +7,7 @@ from typing import Annotated
 import polars as pl
 from pydantic import Field
 
+from engine.checks.codes import short_country
 from engine.checks.contact import countries_requiring
 from engine.checks.registry import Subject, check
 
@@ -79,9 +80,9 @@ def required_by_country(subject: Subject, *, part: str, country_field: str = "sh
     part : str
         ``street``, ``city``, ``region`` or ``postal_code``.
     country_field : str
-        Field with the ISO 3166-1 alpha-2 code; other values are not judged.
+        Field with the ISO 3166-1 code, alpha-2 or alpha-3; other values are not judged.
     """
-    country = subject.other(country_field).text.str.to_uppercase()
+    country = short_country(subject.other(country_field))
     return country.is_in(countries_requiring(part)) & required(subject)
 
 

@@ -15,6 +15,7 @@ from stdnum import ean
 from connectors import record
 from engine.checks import CHECKS, Subject
 from engine.checks.codes import countries, currencies, currency_places, languages
+from engine.checks.codes import countries, long_countries
 from engine.checks.contact import countries_requiring, mistyped_domains
 from engine.checks.times import instant
 
@@ -69,6 +70,7 @@ def broken_beside(
         ("maximum", {"value": 10}, ["10", "nan"], ["10.01"]),
         ("currency", {}, ["EUR", "USD", "CHF"], ["eur", "€", "DEM", "XXX"]),
         ("country", {}, ["DE", "US", "XK"], ["de", "UK", "DEU", "EU", "ZZ", "Germany"]),
+        ("country", {"long": True}, ["DE", "DEU", "USA", "XKK"], ["deu", "DDR", "UK", "EUE", "Germany"]),
         ("language", {}, ["de", "pt_BR", "zh-Hant-TW", "es-419"], ["deu", "DE", "xx", "german"]),
     ],
 )  # fmt: skip
@@ -167,6 +169,17 @@ def test_address_follows_the_country() -> None:
         part="postal_code",
     ) == [True]
     assert "US" in countries_requiring("region") and "DE" not in countries_requiring("region")
+
+
+def test_an_address_is_judged_by_either_code_of_its_country() -> None:
+    rows = [
+        {"ship_postal_code": code, "ship_country": country}
+        for code, country in (("94105", "USA"), ("1067", "DEU"), ("SW1A 1AA", "gbr"), ("", "FRA"))
+    ]
+    assert broken_beside("postal_code", rows, "ship_postal_code", kind="order") == [False, True, False, False]
+    needed = broken_beside("required_by_country", rows, "ship_postal_code", kind="order", part="postal_code")
+    assert needed == [False, False, False, True]
+    assert set(long_countries().values()) >= set(countries()) - {"CQ", "EA", "IC"}
 
 
 def test_dates_without_time_count_as_the_whole_day() -> None:

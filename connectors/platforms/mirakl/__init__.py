@@ -249,7 +249,7 @@ class Mirakl(RestConnector):
             # The instance may name itself with http; its own address is the one to call.
             return self.client.send("GET", address.path, query=address.query.decode(), operation="OF54").value or []
         try:
-            return json.loads(self.client.transfer("GET", str(address)) or b"[]")  # type: ignore[no-any-return]
+            return json.loads(self.client.transfer("GET", str(address)) or b"[]")
         except ValueError:
             raise ProtocolError(
                 f"Connection {self.connection.name!r} (mirakl): the export at {address.host} is no JSON. Try again later.",

@@ -76,7 +76,7 @@ def _condition(value: str, offer: Payload) -> dict[str, Any]:
 def _lead_time(value: str, offer: Payload) -> dict[str, Any]:
     if value == "0":
         raise InvalidError("A lead time of 0 days is shown as 1; send 1.")
-    return _whole("leadtime_to_ship", "lead_time_to_ship_by_sellers_enabled")(value, offer)
+    return dict(_whole("leadtime_to_ship", "lead_time_to_ship_by_sellers_enabled")(value, offer))
 
 
 def _flag(name: str) -> Writer:

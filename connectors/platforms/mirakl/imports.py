@@ -73,7 +73,7 @@ def _offer(offer: Payload, values: Mapping[str, Any]) -> Rows:
         body["all_prices"] = [_restated(one) for one in prices]
     if offer["features"].get("lead_time_to_ship_by_sellers_enabled") == "NO":
         body["leadtime_to_ship"] = None
-    return [_known(body | values)]
+    return [_known({**body, **values})]
 
 
 def _discount(offer: Payload) -> dict[str, Any] | None:
@@ -125,7 +125,7 @@ def _prices(offer: Payload, values: Mapping[str, str]) -> Rows:
     if offer.get("retail_prices"):
         raise InvalidError("This is a dropship offer with retail prices; change its prices in the back office.")
     others = [_price(offer, one) for one in offer.get("all_prices") or () if context_of(one)]
-    changed = _price(offer, default_price(offer) or {"unit_origin_price": full_price(offer)}) | values
+    changed = _price(offer, default_price(offer) or {"unit_origin_price": full_price(offer)}) | dict(values)
     price, reduced = plain_number(changed["price"]), plain_number(changed["discount-price"])
     if price is not None and reduced is not None and reduced >= price:
         raise InvalidError(
@@ -177,7 +177,7 @@ def _stock(offer: Payload, values: Mapping[str, str]) -> Rows:
     stored = {one["code"]: text(one["quantity"]) for one in offer.get("warehouses") or ()}
     return [
         {"offer-sku": offer["shop_sku"], "quantity": count, "warehouse-code": name, "update-delete": "update"}
-        for name, count in (stored | values).items()
+        for name, count in {**stored, **values}.items()
     ]
 
 

@@ -44,8 +44,8 @@ def published(instance: Instance, codes: Mapping[str, str], categories: Sequence
         if path in codes:
             found = instance.get("products/attributes", hierarchy=codes[path], max_level="0")["attributes"]
             rows += [_of_category(path, one, words) for one in found if one["requirement_level"] != "DISABLED"]
-    blank = {name: "" if dtype == pl.String else None for name, dtype in REQUIREMENTS.items()} | {"values": []}
-    return pl.DataFrame([blank | row for row in rows], schema=REQUIREMENTS, orient="row")
+    blank: dict[str, Any] = {name: "" if dtype == pl.String else None for name, dtype in REQUIREMENTS.items()}
+    return pl.DataFrame([blank | {"values": []} | row for row in rows], schema=REQUIREMENTS, orient="row")
 
 
 def _words(lists: Iterable[Payload]) -> dict[str, list[str]]:
