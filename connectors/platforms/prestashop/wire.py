@@ -48,6 +48,7 @@ class Wire:
 
     def __init__(self, client: Client, shop: str) -> None:
         self._client = client
+        self.shop = shop
         self._context = {"id_shop": shop} if shop else {}
         self._patches = True
         self._known: dict[str, dict[str, Row]] = {}

@@ -317,7 +317,7 @@ def reduce(wire: Wire, item: Item, wanted: Mapping[str, str], *, now: float) -> 
                 "The reduction comes from a rule, a group or the product as a whole: end it in the shop."
             )
     elif not own:
-        ids = {"id_product": product, "id_product_attribute": variant}
+        ids = {"id_shop": wire.shop or "0", "id_product": product, "id_product_attribute": variant}
         wire.add(REDUCTION, {**_FOR_ALL, **ids, "price": wanted["sale"]})
     elif not wanted["sale"]:
         wire.call("DELETE", f"{REDUCTION}/{text(own[0]['id'])}")
