@@ -177,8 +177,8 @@ def _order_status(order: Payload) -> str:
 def _total(order: Payload) -> str:
     """What is paid in all: the order's price is without the delivery."""
     price, delivery = text(order.get("price")), text(order.get("shipping_price"))
-    numbers = plain_number(price), plain_number(delivery or "0")
-    return price if None in numbers else text(sum(numbers, Decimal(0)))  # type: ignore[arg-type]
+    goods, way = plain_number(price), plain_number(delivery or "0")
+    return price if goods is None or way is None else text(goods + way)
 
 
 _PLACE = "shipping_address"
@@ -199,7 +199,7 @@ def _amount(name: str, value: str) -> Decimal:
     number = plain_number(value)
     if number is None or number <= 0 or number != round(number, 2):
         raise InvalidError(
-            f"{name} {value!r} is not a plain amount above 0 with two places and a point, such as 129.90."
+            f"{name} {value!r} is not a plain amount above 0 with a point and at most two places, such as 129.90."
         )
     return number
 
@@ -481,7 +481,7 @@ class BackMarket(RestConnector):
                 "task_failed", text(task.get("last_action_error")) or "The task failed; Back Market does not say why."
             )
             return {key: one for some in prepared for key, one in some.all(failed).items()}
-        report = _report(task["result"])
+        report = report_of(task["result"])
         outcomes: Outcomes = {}
         for one in prepared:
             said = report.get(text(one.current["sku"]).casefold())
@@ -498,7 +498,7 @@ def _file(rows: Sequence[Mapping[str, str]]) -> str:
     return written.getvalue()
 
 
-def _report(result: Any) -> dict[str, str]:
+def report_of(result: Any) -> dict[str, str]:
     """SKU, without regard to case, to what is wrong with its line; empty where nothing is."""
     rows = (
         result if isinstance(result, list) else [{"sku": sku, "errors": said} for sku, said in (result or {}).items()]
