@@ -153,6 +153,8 @@ class Cursor:
         Token of the first page; empty sends none.
     total : str
         Dotted path of the number of all rows, where the platform gives it.
+    steady : bool
+        Whether the token is the same on every page, the last one included, so that only the number of rows tells the end.
     """
 
     parameter: str
@@ -162,6 +164,7 @@ class Cursor:
     alone: bool = False
     start: str = ""
     total: str = ""
+    steady: bool = False
 
     def pages(self, ask: Ask, rows: str) -> Iterator[list[Row]]:
         """Every page.
@@ -184,7 +187,8 @@ class Cursor:
             taken = came.add(found) if total is not None else taken + len(found)
             lost = not following and total is not None and taken < total
             empty = 0 if found else empty + 1
-            if not following and not lost:
+            done = self.steady and (taken >= total if total is not None else not found)
+            if done or (not following and not lost):
                 return
             if lost or empty >= _TRIES:
                 if empty and empty < _TRIES:
@@ -276,12 +280,13 @@ class After:
         while True:
             answer = ask({self.limit: str(self.size)} | ({self.parameter: behind} if behind else {}))
             found = rows_at(answer, rows)
+            empty = 0 if found else empty + 1
             if found:
                 yield found
-                empty, behind = 0, text(found[-1].get(self.key))
-            if not at(answer.value, self.more):
+            # A page that the page before promised is asked for once more, even where it says itself to be the last.
+            if not at(answer.value, self.more) and (found or not behind or empty > 1):
                 return
-            empty += 0 if found else 1
+            behind = text(found[-1].get(self.key)) if found else behind
             if empty >= _TRIES:
                 raise ProtocolError("A page is empty, yet the platform says that more rows follow. Try again later.")
 
