@@ -61,6 +61,8 @@ _DEFAULTS: Document = {
 }
 """What a member of an offer goes back to when OF24 does not send it."""
 
+_WHOLE = [name for name in _DEFAULTS if "quantity" in name or name == "leadtime_to_ship"]
+
 _HIDDEN = ("STAGING", "WAITING_ACCEPTANCE", "WAITING_DEBIT", "WAITING_DEBIT_PAYMENT")
 _FIELDS = {
     "title": "title",
@@ -274,7 +276,9 @@ class Shop(Shelf):
         sku = str(body.get("shop_sku") or "")
         offer = self.products.get(sku)
         if missing := [
-            one for one in ("shop_sku", "product_id", "product_id_type", "state_code", "price") if not body.get(one)
+            one
+            for one in ("shop_sku", "product_id", "product_id_type", "state_code", "price")
+            if body.get(one) in (None, "")
         ]:
             raise LineError(f"The fields {', '.join(missing)} are required")
         if body.get("update_delete") == "delete":
@@ -288,6 +292,8 @@ class Shop(Shelf):
         self._judge(body)
         discount, stored = body.get("discount") or {}, offer or self._new_offer(sku, product)
         sent = {name: body[name] for name in _DEFAULTS if body.get(name) is not None}
+        # Numbers may come as text.
+        sent |= {name: int(sent[name]) for name in _WHOLE if name in sent}
         default, others = self._all_prices(body.get("all_prices") or [])
         ranges = [one for one in discount.get("ranges") or () if one["quantity_threshold"] > 1]
         sent |= {
