@@ -75,7 +75,7 @@ rows of one parcel. An empty ``line_key`` means every line, an empty ``quantity`
 ACCEPTANCES = {"order_key": pl.String, "line_key": pl.String, "accepted": pl.Boolean, "reason": pl.String}
 """Schema of what a merchant says to new orders, one row a line; an empty ``line_key`` means every line."""
 
-REQUIREMENTS = {
+REQUIREMENTS: dict[str, pl.DataType | type[pl.DataType]] = {
     "category": pl.String,
     "field": pl.String,
     "label": pl.String,

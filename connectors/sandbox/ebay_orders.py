@@ -39,6 +39,9 @@ class OrderInterface(RoutedTwin):
         if not start.isdigit():
             raise refuse(31000, f"Invalid offset: {start}", "APIFULFILLMENT")
         rows = sorted(self._wanted(call), key=lambda one: one["creationDate"], reverse=True)
+        if "orderIds" in call.query:
+            # Everything else is then ignored.
+            limit, start = "50", "0"
         size = int(limit)
         shown = [self._shown_order(one) for one in self.window(rows, int(start), size)]
         address = f"https://api.ebay.com{FULFILLMENT}/order?limit={size}&offset="
@@ -96,7 +99,10 @@ class OrderInterface(RoutedTwin):
     def _wanted(self, call: Call) -> list[Document]:
         orders, query = list(self.state.orders.values()), call.query
         if "orderIds" in query:
-            return [one for one in orders if one["orderId"] in query["orderIds"].split(",")]
+            wanted = query["orderIds"].split(",")
+            if len(wanted) > 50:
+                raise refuse(30900, "Exceeded maximum number of order IDs (the current limit is 50)", "API_FULFILLMENT")
+            return [one for one in orders if one["orderId"] in wanted]
         if "filter" not in query:
             return [one for one in orders if one["creationDate"] >= self.state.now() - _PERSON]
         pairs = re.findall(r"(\w+):(\[[^\]]*\]|\{[^}]*\})", query["filter"])

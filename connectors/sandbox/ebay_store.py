@@ -315,10 +315,8 @@ class Inventory(Shelf):
             "imageUrls": list(product["images"]),
             "aspects": {_ASPECTS.get(name, name): [value] for name, value in product["attributes"].items()},
             "variantSKUs": [one["sku"] for one in product["variants"]],
-            "variesBy": {
-                "aspectsImageVariesBy": ["Farbe"] if "Farbe" in varied else [],
-                "specifications": [{"name": name, "values": values} for name, values in varied.items()],
-            },
+            "variesBy": {"specifications": [{"name": name, "values": values} for name, values in varied.items()]}
+            | ({"aspectsImageVariesBy": ["Farbe"]} if "Farbe" in varied else {}),
         }
         self.groups[product["key"]] = {name: value for name, value in group.items() if value}
 

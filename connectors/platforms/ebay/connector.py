@@ -260,7 +260,7 @@ class Ebay(RestConnector):
         except RefusedError as error:
             # An SKU without an offer is answered with 404.
             return {"item": item} if self.is_gone(error) else {"item": item, "refusal": error.words or str(error)}
-        offer = next(iter(at(answer.value, "offers") or []), {})
+        offer: Payload = next(iter(at(answer.value, "offers") or []), {})
         number, policies = text(offer.get("categoryId")), at(offer, "listingPolicies") or {}
         terms: dict[str, str] = {}
         for name in ("returnPolicyId", "fulfillmentPolicyId"):
@@ -310,7 +310,7 @@ class Ebay(RestConnector):
             self._put_item(current, fragment)
             return {}
         if "group" in fragment:
-            first = next(iter(current["members"]), {"item": {}})
+            first: Payload = next(iter(current["members"]), {"item": {}})
             self._revise(first)
             body = whole_group(current["group"], fragment["group"])
             path = filled(_GROUPS, prepared.key.removeprefix(GROUP))
