@@ -279,6 +279,10 @@ class Client:
         retrying = Retrying(retry=again, wait=lambda _state: delay, sleep=pause, reraise=True)
         return retrying(lambda: self._once(call, waited=advised))
 
+    def now(self) -> float:
+        """Seconds since 1970, by the clock that a test may replace."""
+        return self._clock()
+
     def close(self) -> None:
         """Release the connections."""
         self._http.close()

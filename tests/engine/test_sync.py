@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from connectors.errors import CredentialError, PlatformError
-from connectors.platform import platforms
+from connectors.platform import platform, platforms
 from connectors.sandbox import make_catalogue, serve, twins
 from engine.types import Status
 
@@ -121,8 +121,9 @@ def test_one_connection_that_fails_does_not_take_another_with_it(shop, twin, tmp
     feed.write_text("sku,title,price,currency\nA-1,Lamp,12.50,EUR\n", "utf-8")
     shop.connect("files", name="feed", channel="woocommerce", credentials={"path": str(feed)})
     credentials = dict(twin.credentials)
-    secret = next(name for name in ("access_token", "consumer_secret") if name in credentials)
-    shop.connect(twin.name, name="shop", credentials=credentials | {secret: "wrong-" + credentials[secret][6:]})
+    secrets = {one.name for one in platform(twin.name).credentials if one.secret} & credentials.keys()
+    wrong = {name: "wrong-" + credentials[name][6:] for name in secrets}
+    shop.connect(twin.name, name="shop", credentials=credentials | wrong)
     monkeypatch.setenv("CHANNELMEND_LAKE", str(shop.settings.lake))
     monkeypatch.setenv("CHANNELMEND_KEY_FILE", str(shop.settings.key_file))
     monkeypatch.setenv("CHANNELMEND_EMBEDDER", "character")
@@ -158,8 +159,8 @@ def test_a_broken_row_is_set_aside_and_counted(workspace, tmp_path):
 
 
 def test_every_platform_has_a_rulebook_and_says_what_it_can_do(workspace):
-    for name, platform in platforms().items():
-        assert platform.capabilities
-        assert all(one.label for one in platform.credentials)
+    for name, known in platforms().items():
+        assert known.capabilities
+        assert all(one.label for one in known.credentials)
         if name != "files":
             assert workspace.rules(name)
