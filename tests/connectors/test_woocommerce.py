@@ -333,3 +333,32 @@ class TestRecorded:
             assert exchange["response"]["status"] == 200, "the real shop said that all is well"
             ((field, value),) = exchange["request"]["body"].items()
             assert Scripted().push((fields[field], value)) == [("refused", "invalid")], name
+
+
+def test_many_products_go_in_one_batch_and_each_has_its_own_answer() -> None:
+    with serve("woocommerce", catalogue=make_catalogue(6, products=24, orders=2, defects=0.0), seed=5) as twin:
+        one = connector(Connection("shop", "woocommerce", twin.credentials))
+        rows = pl.concat([page.records["product"] for page in one.fetch("product")])
+        singles = rows.filter(pl.col("level") == "single").head(5).rows(named=True)
+        variants = rows.filter(pl.col("level") == "variant").head(4).rows(named=True)
+        taken = singles[0]["sku"]
+        values = [("title", f"Thing {number}") for number in range(4)] + [("sku", taken)]
+        wanted = [
+            (str(number), "product", row["record_key"], row["parent_key"], field, "", value)
+            for number, (row, (field, value)) in enumerate(zip(singles, values, strict=True))
+        ]
+        wanted += [
+            (f"v{number}", "product", row["record_key"], row["parent_key"], "price", "", "77.70")
+            for number, row in enumerate(variants)
+        ]
+        results = one.push(pl.DataFrame(wanted, schema=CHANGES, orient="row"))
+        assert results["status"].to_list() == ["accepted"] * 4 + ["refused"] + ["accepted"] * 4, results
+        assert "sku" in results["code"][4]
+        writes = [path for method, path, _ in twin.requests if method in ("POST", "PUT")]
+        parents = {row["parent_key"] for row in variants}
+        assert sum(path.endswith("/products/batch") for path in writes) == 1
+        assert sum("/variations/batch" in path for path in writes) == len(parents)
+        now = one.read("product", [(row["record_key"], row["parent_key"]) for row in (*singles, *variants)])
+        assert set(now.filter(pl.col("level") == "variant")["price"]) == {"77.70"}
+        assert set(now.filter(pl.col("level") == "single")["title"]) >= {f"Thing {number}" for number in range(4)}
+        one.close()

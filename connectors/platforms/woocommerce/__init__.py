@@ -19,7 +19,7 @@ from connectors.client import Client
 from connectors.errors import Action, CredentialError
 from connectors.limits import TokenBucket, shared
 from connectors.manners import Manners
-from connectors.platform import Connection, Connector, CredentialField, Platform
+from connectors.platform import Capability, Connection, Connector, CredentialField, Platform
 from connectors.platforms.woocommerce.events import events, ping
 from connectors.platforms.woocommerce.reading import words
 from connectors.platforms.woocommerce.writing import WooCommerceConnector
@@ -129,6 +129,7 @@ PLATFORM = Platform(
     ),
     readable={kind: frozenset(one.name for one in FIELDS[kind]) - _ABSENT for kind in FIELDS},
     incremental=frozenset({"product", "order", "stock"}),
+    extra=frozenset({Capability.BATCH}),
     rewritten={"product": frozenset({"images"})},
     writable={
         "product": frozenset(

@@ -5,24 +5,27 @@ The shop answers 200 to much that it stores otherwise (seen live on 11.0.1, 2026
 brand by name empties the brands, stock of a product that does not manage its stock is ignored. Such changes are refused
 here, before anything is sent, and what the shop says it stored is compared with what was sent.
 
-Changes go to the route of the single item. The batch route would be fewer calls, but there the shop does not check
-its fields at all. A list (images, categories, brands) replaces the whole set, so it is read, changed and sent whole.
+A few changes go to the routes of the single items; many go in batches. There the shop does not check its fields at all, so
+what may be sent is decided here before, in both cases by the same writers, and pictures, which are downloaded during the
+call, never go in a batch. A list (images, categories, brands) replaces the whole set, so it is read, changed and sent whole.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from connectors.changes import Change, InvalidError, Outcome, Outcomes, image_addresses, outcome_of, split_name
 from connectors.client import Client
 from connectors.errors import PlatformError, RefusedError
-from connectors.mapping import Amount, plain_number, text
+from connectors.mapping import Amount, at, plain_number, text
 from connectors.platform import Connection, Platform
 from connectors.platforms.woocommerce.reading import Reader, as_stored
 from connectors.remote import Environment, RemoteConnector
+from connectors.rest import merged
 
 __all__ = ["WooCommerceConnector"]
 
@@ -65,6 +68,33 @@ _ADDRESS = {
 }
 
 
+_BATCH = 50
+"""Records of one batch; the shop takes 100 and works on them one by one in one PHP request, which may run out of time."""
+
+_BATCH_FROM = 4
+"""Below so many records, each goes alone: the shop's answer to one is fuller."""
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """Changes of one record that may be sent: its route, and what belongs together with the body that makes it."""
+
+    route: str
+    kind: str
+    parts: Sequence[tuple[list[Change], dict[str, Any]]]
+
+    @property
+    def changes(self) -> list[Change]:
+        return [one for some, _ in self.parts for one in some]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        whole: dict[str, Any] = {}
+        for _, piece in self.parts:
+            whole = merged(whole, piece)
+        return whole
+
+
 class WooCommerceConnector(RemoteConnector):
     """One shop."""
 
@@ -94,26 +124,46 @@ class WooCommerceConnector(RemoteConnector):
         return self._reader.payloads(kind, keys)
 
     def write(self, changes: Sequence[Change]) -> Iterator[Outcomes]:
-        """One request a record, or one a field where the shop refuses them together."""
+        """One request a record, or one a field where the shop refuses them together; many products go in batches."""
         records: dict[tuple[str, str, str], list[Change]] = {}
         for one in changes:
             records.setdefault((one.kind, one.record_key, one.parent_key), []).append(one)
+        batches: dict[str, list[_Ready]] = {}
+        is_many = len(records) >= _BATCH_FROM
+        stored = self._stored(records) if is_many else {}
         for (kind, key, parent), some in records.items():
-            yield self._write_record(_route(kind, key, parent), kind, some)
+            route = _route(kind, key, parent)
+            outcomes, ready = self._ready(route, kind, some, stored.get(route) if is_many else None)
+            yield outcomes
+            if ready is None:
+                continue
+            if is_many and kind != "order" and not any(one.field == "images" for one in ready.changes):
+                batches.setdefault(route.rpartition("/")[0], []).append(ready)
+            else:
+                yield self._send_ready(ready)
+        for route, waiting in batches.items():
+            for start in range(0, len(waiting), _BATCH):
+                yield self._send_batch(route, waiting[start : start + _BATCH])
 
-    def _write_record(self, route: str, kind: str, changes: Sequence[Change]) -> Outcomes:
+    def _stored(self, records: Iterable[tuple[str, str, str]]) -> dict[str, Payload]:
+        """Route to the record as it is stored, asked for in pages and not one by one."""
+        routes = [_route(kind, key, parent) for kind, key, parent in records if kind != "order"]
+        pairs = [_pair(route) for route in routes if route]
+        found = self._reader.payloads("product", list(dict.fromkeys(pairs)))
+        return {_route("product", text(one["id"]), text(one.get("parent_id") or "")): one for one in found}
+
+    def _ready(
+        self, route: str, kind: str, changes: Sequence[Change], known: Payload | None
+    ) -> tuple[Outcomes, _Ready | None]:
         if not route:
-            return {
-                one.correction_id: Outcome("missing", f"{one.record_key!r} is no key of this shop.") for one in changes
-            }
+            gone = Outcome("missing", f"{changes[0].record_key!r} is no key of this shop.")
+            return {one.correction_id: gone for one in changes}, None
+        current: Payload = known or {}
         try:
-            current = (
-                self.client.send("GET", route, params=as_stored(route)).value
-                if any(one.field in _NEEDS_CURRENT for one in changes)
-                else {}
-            )
+            if known is None and any(one.field in _NEEDS_CURRENT for one in changes):
+                current = self.client.send("GET", route, params=as_stored(route)).value
         except PlatformError as error:
-            return dict.fromkeys((one.correction_id for one in changes), _outcome(error))
+            return dict.fromkeys((one.correction_id for one in changes), _outcome(error)), None
         outcomes: Outcomes = {}
         parts: list[tuple[list[Change], dict[str, Any]]] = []
         for some in _together(changes):
@@ -121,27 +171,44 @@ class WooCommerceConnector(RemoteConnector):
                 parts.append((some, self._body(kind, some, current, variation="/variations/" in route)))
             except InvalidError as error:
                 outcomes |= error.outcomes(some)
-        if not parts:
-            return outcomes
+        return outcomes, _Ready(route, kind, parts) if parts else None
+
+    def _send_ready(self, ready: _Ready) -> Outcomes:
         try:
-            return outcomes | self._send(route, kind, parts)
+            return self._send(ready.route, ready.kind, ready.parts)
         except RefusedError as error:
-            if len(parts) == 1:
-                return outcomes | {one.correction_id: _outcome(error) for one in parts[0][0]}
+            if len(ready.parts) == 1:
+                return {one.correction_id: _outcome(error) for one in ready.changes}
+        outcomes: Outcomes = {}
         # The shop stores nothing of a request with one bad field: the good ones go alone.
-        for part in parts:
+        for part in ready.parts:
             try:
-                outcomes |= self._send(route, kind, [part])
+                outcomes |= self._send(ready.route, ready.kind, [part])
             except PlatformError as error:
                 outcomes |= {one.correction_id: _outcome(error) for one in part[0]}
         return outcomes
 
+    def _send_batch(self, route: str, waiting: Sequence[_Ready]) -> Outcomes:
+        """Several records in one call. Each has its own answer at its place; one that was refused is tried alone."""
+        body = {"update": [{"id": int(one.route.rpartition("/")[2]), **one.body} for one in waiting]}
+        try:
+            answer = self.client.send("POST", f"{route}/batch", body=body, idempotent=True).value
+        except PlatformError as error:
+            outcome = outcome_of(error)
+            return {one.correction_id: outcome for ready in waiting for one in ready.changes}
+        rows = (at(answer, "update") or []) if isinstance(answer, Mapping) else []
+        outcomes: Outcomes = {}
+        for ready, row in zip(waiting, rows, strict=False):
+            if isinstance(row, Mapping) and row.get("error"):
+                # With all that the shop says of a single record, and the good fields apart from the bad one.
+                outcomes |= self._send_ready(ready)
+            else:
+                outcomes |= {one.correction_id: self._compare(ready.kind, one, row) for one in ready.changes}
+        return outcomes
+
     def _send(self, route: str, kind: str, parts: Sequence[tuple[list[Change], dict[str, Any]]]) -> Outcomes:
-        body: dict[str, Any] = {}
-        for _, piece in parts:
-            for name, value in piece.items():
-                body[name] = {**body[name], **value} if isinstance(value, dict) and name in body else value
-        changes = [one for some, _ in parts for one in some]
+        ready = _Ready(route, kind, parts)
+        body, changes = ready.body, ready.changes
         try:
             # New images are downloaded during the call: sent twice, the shop would hold them twice.
             stored = self.client.send("PUT", route, body=body, idempotent="images" not in body).value
@@ -252,6 +319,12 @@ def _route(kind: str, key: str, parent: str) -> str:
     if kind == "order":
         return f"orders/{key}"
     return f"products/{parent}/variations/{key}" if parent else f"products/{key}"
+
+
+def _pair(route: str) -> tuple[str, str]:
+    """Key and parent of the product behind a route."""
+    steps = route.split("/")
+    return (steps[3], steps[1]) if len(steps) > 2 else (steps[1], "")
 
 
 def _together(changes: Sequence[Change]) -> list[list[Change]]:
