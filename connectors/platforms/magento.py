@@ -34,7 +34,6 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
-from babel.numbers import get_currency_precision
 
 from connectors.address import site_address
 from connectors.auth import HeaderKey, SignedOAuth
@@ -42,7 +41,7 @@ from connectors.changes import InvalidError, Outcome, Outcomes, Shipment, split_
 from connectors.errors import Action, CredentialError, RefusedError
 from connectors.imports import poll
 from connectors.manners import Manners
-from connectors.mapping import WEIGHT, Payload, at, plain_number, text
+from connectors.mapping import WEIGHT, Payload, at, money, plain_number, text
 from connectors.paginate import Counted
 from connectors.platform import Capability, CredentialField
 from connectors.remote import Given
@@ -61,8 +60,6 @@ _BULK_ROUTE = "async/bulk/V1/products/bySku"
 _PLAIN_SKU = re.compile(r"[A-Za-z0-9_.-]+")
 _CARRIERS = ("dhl", "fedex", "ups", "usps")
 _STATES = {"1": "active", "2": "draft"}
-_NOISE = Decimal("0.000001")
-"""Prices are kept with six decimal places; what lies beyond is an artefact of the float."""
 _OWN_COLUMN = frozenset(
     [
         "description",
@@ -165,15 +162,6 @@ def _utc(path: str) -> Callable[[Payload], str]:
         return f"{value.replace(' ', 'T')}Z" if is_bare else value
 
     return read
-
-
-def money(value: Any, currency: str) -> str:
-    """An amount in the currency's own number of decimal places, unless it really has more."""
-    number = plain_number(text(value))
-    if number is None:
-        return text(value)
-    rounded = round(number, get_currency_precision(currency))
-    return str(rounded) if abs(rounded - number) < _NOISE else text(number)
 
 
 def _customs(payload: Payload) -> dict[str, str]:
