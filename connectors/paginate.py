@@ -225,7 +225,10 @@ class Linked:
 
     def pages(self, ask: Ask, rows: str) -> Iterator[list[Row]]:
         """Every page."""
-        position: Mapping[str, str] | str = (self.first or {}) | ({self.limit: str(self.size)} if self.limit else {})
+        position: Mapping[str, str] | str = {
+            **(self.first or {}),
+            **({self.limit: str(self.size)} if self.limit else {}),
+        }
         came, taken, empty = _Tally(), 0, 0
         while True:
             answer = ask(position)

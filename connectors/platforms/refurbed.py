@@ -21,6 +21,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -31,7 +32,7 @@ from connectors.changes import Acceptance, InvalidError, Outcome, Outcomes, Ship
 from connectors.errors import Action, PlatformError, UnavailableError
 from connectors.limits import Limits, Rate, Room
 from connectors.manners import Answer, Manners
-from connectors.mapping import Joined, Payload, at, canonical, plain_number, raw_text, text
+from connectors.mapping import Joined, Payload, Source, at, canonical, plain_number, raw_text, text
 from connectors.paginate import After, rows_at
 from connectors.platform import Capability, CredentialField
 from connectors.remote import Given
@@ -198,12 +199,49 @@ def _identifier(value: str) -> dict[str, str]:
     return {"identifier_type": "IMEI" if is_imei else "SERIAL_NUMBER", "value": value}
 
 
-_OFFER_LIST = {"path": "OfferService/ListOffers", "rows": "offers"}
 _PAGES = After(key="id", parameter="starting_after", more="has_more", size=100)
 
 
 def _ids(keys: Sequence[str]) -> dict[str, str]:
     return {"id": ",".join(keys)}
+
+
+_OFFERS = Stream(
+    path="OfferService/ListOffers",
+    rows="offers",
+    pages=_PAGES,
+    many=_ids,
+    many_size=100,
+    fields={
+        "record_key": "id",
+        "sku": "sku",
+        "title": "instance_name",
+        "condition": "grading",
+        "price": "reference_price",
+        "currency": "reference_currency_code",
+        "quantity": "stock",
+        "status": lambda offer: "active" if offer.get("state") == "OK" else "draft",
+        "attributes": _attributes,
+    },
+)
+_STOCK: dict[str, Source] = {"record_key": "id", "parent_key": "id", "sku": "sku", "quantity": "stock"}
+_UPDATE = Update(
+    path=f"{_SERVICE}OfferService/UpdateOffer",
+    method="POST",
+    many=_BATCH,
+    together=(frozenset({"price", "attributes.min_price"}),),
+    needs_current=frozenset({"price", "attributes.min_price"}),
+    fields={
+        "price": _price,
+        "quantity": _stock,
+        "condition": _one_of("grading", _GRADES),
+        "attributes.min_price": _min_price,
+        "attributes.warranty": _one_of("warranty", _WARRANTIES),
+        "attributes.taxation": _one_of("taxation", _TAXATIONS),
+        "attributes.shipping_profile_id": _profile("shipping_profile_id"),
+        "attributes.secondary_shipping_profile_id": _profile("secondary_shipping_profile_id", optional=True),
+    },
+)
 
 
 class Refurbed(RestConnector):
@@ -225,23 +263,7 @@ class Refurbed(RestConnector):
         limits=Limits(Rate(per_second=10, burst=10), room=_room),
     )
     streams = {
-        "product": Stream(
-            **_OFFER_LIST,
-            pages=_PAGES,
-            many=_ids,
-            many_size=100,
-            fields={
-                "record_key": "id",
-                "sku": "sku",
-                "title": "instance_name",
-                "condition": "grading",
-                "price": "reference_price",
-                "currency": "reference_currency_code",
-                "quantity": "stock",
-                "status": lambda offer: "active" if offer.get("state") == "OK" else "draft",
-                "attributes": _attributes,
-            },
-        ),
+        "product": _OFFERS,
         "order": Stream(
             path="OrderService/ListOrders",
             rows="orders",
@@ -265,36 +287,9 @@ class Refurbed(RestConnector):
             },
             line_fields={"line_key": "id", "sku": "sku", "quantity": "units", "unit_price": "total_charged"},
         ),
-        "stock": Stream(
-            **_OFFER_LIST,
-            pages=_PAGES,
-            many=_ids,
-            many_size=100,
-            fields={"record_key": "id", "parent_key": "id", "sku": "sku", "quantity": "stock"},
-        ),
+        "stock": replace(_OFFERS, fields=_STOCK),
     }
-    updates = {
-        "product": Update(
-            path=f"{_SERVICE}OfferService/UpdateOffer",
-            method="POST",
-            many=_BATCH,
-            together=(frozenset({"price", "attributes.min_price"}),),
-            needs_current=frozenset({"price", "attributes.min_price"}),
-            fields={
-                "price": _price,
-                "quantity": _stock,
-                "condition": _one_of("grading", _GRADES),
-                "attributes.min_price": _min_price,
-                "attributes.warranty": _one_of("warranty", _WARRANTIES),
-                "attributes.taxation": _one_of("taxation", _TAXATIONS),
-                "attributes.shipping_profile_id": _profile("shipping_profile_id"),
-                "attributes.secondary_shipping_profile_id": _profile("secondary_shipping_profile_id", optional=True),
-            },
-        ),
-        "stock": Update(
-            path=f"{_SERVICE}OfferService/UpdateOffer", method="POST", many=_BATCH, fields={"quantity": _stock}
-        ),
-    }
+    updates = {"product": _UPDATE, "stock": replace(_UPDATE, fields={"quantity": _stock})}
 
     def call(self, name: str, body: Mapping[str, Any], *, idempotent: bool = True) -> Answer:
         """The answer to one call; reading, and setting values, may be repeated."""

@@ -343,13 +343,12 @@ def _fits(row: Document, name: str, wanted: Mapping[str, Any]) -> bool:
     """Whether a row passes one filter."""
     if name not in row:
         raise Refusal(_error(_INVALID, f'unknown field "{name}"'))
-    value = row[name]
+    value: Any = row[name]
+    bounds: dict[str, Any] = {one: limit for one, limit in wanted.items() if limit and one in ("gt", "ge", "lt", "le")}
     if isinstance(value, datetime):
-        bounds = {one: datetime.fromisoformat(limit) for one, limit in wanted.items() if limit}
-    else:
-        bounds = {one: limit for one, limit in wanted.items() if one in ("gt", "ge", "lt", "le")}
-        value = float(value) if bounds else value
-        bounds = {one: float(limit) for one, limit in bounds.items()}
+        bounds = {one: datetime.fromisoformat(limit) for one, limit in bounds.items()}
+    elif bounds:
+        value, bounds = float(value), {one: float(limit) for one, limit in bounds.items()}
     compared = {
         "gt": lambda limit: value > limit,
         "ge": lambda limit: value >= limit,
