@@ -305,11 +305,11 @@ class Shop(Tables):
         self.insert("specific_prices", {**_EVERYBODY, **keys, **values})
 
     def _set_reduced(self, product: Document, combination: Document | None, value: str) -> None:
-        keys = {"id_product": product["id"], "id_product_attribute": combination["id"] if combination else "0"}
-        for row in self.rows("specific_prices", **keys):
+        number = combination["id"] if combination else "0"
+        for row in self.rows("specific_prices", id_product=product["id"], id_product_attribute=number):
             del self.collections["specific_prices"][row["id"]]
         price = Decimal(product["price"]) + (Decimal(combination["price"]) if combination else 0)
-        self._reduced(*keys.values(), value, str(price))
+        self._reduced(product["id"], number, value, str(price))
 
     def _detail(self, order: str, line: Document) -> None:
         product, combination = self._skus.get(line["sku"], ("0", "0"))

@@ -221,7 +221,7 @@ def _settings(zone: str) -> Iterator[tuple[str, str]]:
         "PS_SSL_ENABLED": "1",
         "PS_SHOP_DEFAULT": "1",
         "PS_ROOT_CATEGORY": "1",
-        "PSHOME_CATEGORY": HOME,
+        "PS_HOME_CATEGORY": HOME,
         "PS_OS_SHIPPING": SHIPPED,
         "PS_OS_CANCELED": "6",
         "PS_OS_REFUND": "7",

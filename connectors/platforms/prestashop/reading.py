@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.changes import InvalidError
 from connectors.errors import ProtocolError
-from connectors.mapping import LENGTH, WEIGHT, Amount, Joined, text
+from connectors.mapping import LENGTH, WEIGHT, Amount, Joined, Source, text
 from connectors.platforms.prestashop.wire import FULL, Row, Wire, grouped, ids, links
 
 __all__ = [
@@ -138,7 +138,7 @@ def phone_node(item: Item) -> str:
     return "phone_mobile" if not text(address.get("phone")) and text(address.get("phone_mobile")) else "phone"
 
 
-PRODUCT = {
+PRODUCT: dict[str, Source] = {
     "record_key": "id",
     "parent_key": "parent",
     "level": "level",
@@ -157,7 +157,7 @@ COMPUTED = frozenset(
 )  # fmt: skip
 """Fields of products that `Reader.product` adds to `PRODUCT`."""
 
-ORDER = {
+ORDER: dict[str, Source] = {
     "record_key": "id",
     "ordered_at": "ordered_at",
     "status": "status",
@@ -175,13 +175,13 @@ ORDER = {
     "shipped_at": "shipped_at",
     "updated_at": "updated_at",
 }
-ORDER_LINE = {
+ORDER_LINE: dict[str, Source] = {
     "line_key": "id",
     "sku": "product_reference",
     "quantity": "product_quantity",
     "unit_price": "unit_price_tax_incl",
 }
-STOCK = {"record_key": "id", "parent_key": "parent", "sku": "sku", "quantity": "own.quantity"}
+STOCK: dict[str, Source] = {"record_key": "id", "parent_key": "parent", "sku": "sku", "quantity": "own.quantity"}
 
 
 class Reader:
@@ -395,7 +395,7 @@ class Reader:
         addresses = [one[0] for one in places.values()]
         countries, regions = know("countries", ids(addresses, "id_country")), know("states", ids(addresses, "id_state"))
         currencies = know("currencies", ids(rows, "id_currency"))
-        items = []
+        items: list[Item] = []
         for row in rows:
             key = text(row.get("id"))
             address = places.get(text(row.get("id_address_delivery")), [{}])[0]
@@ -427,7 +427,7 @@ class Reader:
             "combinations", "id_product", products, {"display": "[id,id_product,reference]"}, size=_COMBINATIONS_OF
         )
         variants, varied = grouped(combinations, "id"), grouped(combinations, "id_product")
-        items = []
+        items: list[Item] = []
         for row in rows:
             product, variant = text(row.get("id_product")), text(row.get("id_product_attribute"))
             is_single = variant in ("", "0")

@@ -74,6 +74,7 @@ class Wire:
             raise ProtocolError(
                 f"The list of {resource} came without any content. PrestaShop does that when a text of it is damaged (no "
                 "UTF-8): mend it in the database, then try again.",
+                platform="prestashop",
                 status=answer.status,
             )
         return [] if answer.value == [] else rows_at(answer, resource)
@@ -147,9 +148,9 @@ class Wire:
 
     def _whole(self, resource: str, keys: Sequence[str]) -> Element:
         asked = FULL | {"filter[id]": f"[{'|'.join(keys)}]"}
-        found = self.call("GET", resource, asked, decode=xml).value.find(resource)
+        answer = self.call("GET", resource, asked, decode=xml).value
         root = Element("prestashop")
-        root.extend(found if found is not None else ())
+        root.extend([] if answer is None else answer.iterfind(f"{resource}/*"))
         if len(root) != len(keys):
             raise RefusedError(f"{len(keys) - len(root)} of {len(keys)} {resource} are gone.", status=404)
         unwanted = {"associations", *_NOT_TAKEN_BACK.get(resource, ())}

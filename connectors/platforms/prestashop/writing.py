@@ -160,6 +160,8 @@ def _category(value: str, item: Item) -> Mapping[str, Any]:
     """The new one takes the place of the one before; what else the product is listed under stays, Home among it."""
     home, before = item["shop"].settings["PS_HOME_CATEGORY"], text(item["product"]["id_category_default"])
     new = item["find"]("categories", value) if value else home
+    if not new:
+        raise InvalidError("The shop does not tell which category is its home (PS_HOME_CATEGORY): choose one by name.")
     listed = links(item["product"], "categories")
     if value and new in listed:
         return {"products": {"id_category_default": new}}
