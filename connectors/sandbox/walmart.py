@@ -10,12 +10,10 @@ is done. The demo's prices stay in the currency of its catalogue.
 
 from __future__ import annotations
 
-import email
-import email.policy
 import json
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -23,15 +21,15 @@ from urllib.parse import quote
 
 from connectors.sandbox.routes import Call, Desk, Meter, Refusal, RoutedTwin, basic_of, route
 from connectors.sandbox.server import Answer, Incoming
-from connectors.sandbox.shelf import Document, Shelf, moment_of
+from connectors.sandbox.shelf import Document
+from connectors.sandbox.walmart_shapes import file_of, gateway, refused, specification
+from connectors.sandbox.walmart_store import NODE, Account, lines_of, milliseconds, statuses, units
 
 __all__ = ["TWIN"]
 
-_NODE = "10001234567"
 _PARTNER = "10001234"
 _HEADER = {"businessUnit", "locale", "version"}
 _MANDATORY = ("wm_qos.correlation_id", "wm_svc.name")
-_LONG_CODES = {"US": "USA", "CA": "CAN"}
 _CURSOR_LIVES = timedelta(minutes=2)
 _FEED_LIMITS = {"price": 10_000_000, "inventory": 10_000_000, "MP_MAINTENANCE": 25_000_000}
 _RATES = {
@@ -46,210 +44,6 @@ _RATES = {
     "feeds": (5000 / 60, 5000),
 }
 """Operation to calls a second and calls at once; what is posted as a feed is counted by its type."""
-
-
-def _milliseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
-
-
-class Account(Shelf):
-    """Items, stock levels and orders of one seller."""
-
-    impossible = frozenset(
-        {
-            # Content beyond title and product type is not shown, and every item has a product type.
-            "category-missing",
-            "brand-blank",
-            "brand-placeholder",
-            "description-missing",
-            "description-junk",
-            "images-http",
-            "images-missing",
-            "weight-zero",
-            "weight-missing",
-            "weight-unit-slip",
-            # Identifiers are checked when an item is set up, and padded; prices are numbers, one an item.
-            "gtin-lost-zero",
-            "gtin-wrong-digit",
-            "sale-price-above-price",
-            "price-one-decimal",
-            # A title has at most 199 characters; the buyer's mail address is a relay.
-            "title-too-long",
-            "email-domain-typo",
-            "email-double-dot",
-            "email-trailing-space",
-        }
-    )
-
-    def __init__(self, clock: Callable[[], datetime]) -> None:
-        super().__init__(clock)
-        self.late: dict[str, float] = {}
-        """SKU to the price that is still shown once."""
-
-    def put_product(self, product: Document, at: datetime | None) -> dict[str, str]:
-        keys = {}
-        for item in product["variants"] or [product]:
-            number = self.next_number("item", 1)
-            options = " ".join(item.get("options", {}).values())
-            gtin = item["gtin"].zfill(14)
-            row: Document = {
-                "mart": "WALMART_US",
-                "sku": item["sku"],
-                "condition": "New",
-                "wpid": f"0R{number:010X}",
-                "upc": gtin[2:] if gtin.startswith("00") else "",
-                "gtin": gtin,
-                "productName": f"{product['title']} {options}".strip() if options else product["title"],
-                "shelf": json.dumps(["Home Page", *product["category"].split(" > ")]),
-                "productType": product["category"],
-                "price": {"currency": item["currency"], "amount": float(item["price"])},
-                "publishedStatus": "PUBLISHED" if product["status"] == "active" else "UNPUBLISHED",
-                "lifecycleStatus": "ACTIVE",
-            }
-            if product["status"] != "active":
-                row["unpublishedReasons"] = {"reason": ["The item has reached its end date."]}
-            if options:
-                row |= {
-                    "variantGroupId": product["key"],
-                    "variantGroupInfo": {"isPrimary": item is product["variants"][0]},
-                }
-            self.products[item["sku"]] = row
-            levels = self.collections.setdefault("levels", {})
-            levels[item["sku"]] = {"node": _NODE, "input": int(item["quantity"] or 0), "reserved": number % 3}
-            keys[item["key"]] = item["sku"]
-        if not product["variants"]:
-            return keys
-        # What is wrong with the product as a whole shows on its first item.
-        return {product["key"]: keys[product["variants"][0]["key"]], **keys}
-
-    def shown(self, fault: Document) -> Document | None:
-        name = self.products.get(fault["record"], {}).get("productName", "")
-        return None if fault["field"] == "title" and name != fault["dirty"] else fault
-
-    def put_order(self, order: Document, at: datetime | None) -> str:
-        key = str(self.next_number("order", 1796277083022))
-        placed = at or moment_of(order["ordered_at"])
-        changed = at or moment_of(order["updated_at"])
-        state = {"paid": "Created", "pending": "Created", "fulfilled": "Shipped", "cancelled": "Cancelled"}[
-            order["status"]
-        ]
-        shipped = moment_of(order["shipped_at"]) if order["shipped_at"] else None
-        self.orders[key] = {
-            "purchaseOrderId": key,
-            "customerOrderId": str(int(key) + 3_485_679_343_626),
-            "customerEmailId": f"{uuid.uuid5(uuid.NAMESPACE_URL, key).hex.upper()}@relay.walmart.com",
-            "orderDate": _milliseconds(placed),
-            "shippingInfo": {
-                "phone": order["phone"],
-                "estimatedDeliveryDate": _milliseconds(placed + timedelta(days=6)),
-                "estimatedShipDate": _milliseconds(placed + timedelta(days=2)),
-                "methodCode": "Standard",
-                "postalAddress": {
-                    "name": order["ship_name"],
-                    "address1": order["ship_street"],
-                    "city": order["ship_city"],
-                    "state": order["ship_region"],
-                    "postalCode": order["ship_postal_code"],
-                    "country": _LONG_CODES.get(order["ship_country"], order["ship_country"]),
-                    "addressType": "RESIDENTIAL",
-                },
-            },
-            "orderLines": {
-                "orderLine": [
-                    self._line(number, one, order, state, shipped or changed)
-                    for number, one in enumerate(order["lines"], 1)
-                ]
-            },
-            "orderSummary": {
-                "totalAmount": {"currencyAmount": float(order["total"]), "currencyUnit": order["currency"]},
-            },
-            "shipNode": {"type": "SellerFulfilled", "name": "Main warehouse", "id": _NODE},
-            "modified": changed,
-        }
-        return key
-
-    def _line(self, number: int, line: Document, order: Document, state: str, moment: datetime) -> Document:
-        names = {row["sku"]: row["productName"] for row in self.products.values()}
-        quantity = {"unitOfMeasurement": "EACH", "amount": line["quantity"]}
-        status: Document = {"status": state, "statusQuantity": quantity}
-        if state == "Shipped":
-            status["trackingInfo"] = {
-                "shipDateTime": _milliseconds(moment),
-                "carrierName": {"carrier": "UPS"},
-                "methodCode": "Standard",
-                "trackingNumber": f"1Z{order['key']}{number:04d}",
-            }
-        if state == "Cancelled":
-            status["cancellationReason"] = "SELLER_CANCEL_OUT_OF_STOCK"
-        charge = {"currency": order["currency"], "amount": float(line["unit_price"])}
-        return {
-            "lineNumber": str(number),
-            "item": {"productName": names.get(line["sku"], line["sku"]), "sku": line["sku"], "condition": "New"},
-            "charges": {"charge": [{"chargeType": "PRODUCT", "chargeName": "ItemPrice", "chargeAmount": charge}]},
-            "orderLineQuantity": quantity,
-            "statusDate": _milliseconds(moment),
-            "orderLineStatuses": {"orderLineStatus": [status]},
-        }
-
-    def change(self, record_key: str, field: str, value: str) -> None:
-        row = self.products.get(record_key)
-        if row is None:
-            raise KeyError(f"There is no record {record_key!r}")
-        if field == "price":
-            row["price"]["amount"] = float(value)
-        elif field == "quantity":
-            self.collections["levels"][record_key]["input"] = int(value)
-        elif field in ("title", "category"):
-            row[{"title": "productName", "category": "productType"}[field]] = value
-        else:
-            raise KeyError(f"An item has no field {field!r}")
-
-    def awaiting(self, step: str) -> list[str]:
-        wanted = {"acceptance": "Created", "shipment": "Acknowledged"}[step]
-        return [key for key, order in self.orders.items() if any(units(line, wanted) for line in lines_of(order))]
-
-    def parcels(self) -> list[tuple[str, str]]:
-        found = []
-        for key, order in self.orders.items():
-            numbers = [
-                one["trackingInfo"]["trackingNumber"]
-                for line in lines_of(order)
-                for one in statuses(line)
-                if "told" in one
-            ]
-            found += [(key, number) for number in dict.fromkeys(numbers)]
-        return found
-
-    def move(self, order: Document, line: Document, amount: int, before: tuple[str, ...], after: Document) -> None:
-        """Bring so many units of a line from one of these states into another."""
-        left = amount
-        for one in statuses(line):
-            if one["status"] in before and left:
-                taken = min(left, int(one["statusQuantity"]["amount"]))
-                one["statusQuantity"] = one["statusQuantity"] | {
-                    "amount": str(int(one["statusQuantity"]["amount"]) - taken)
-                }
-                left -= taken
-        moved = {"statusQuantity": {"unitOfMeasurement": "EACH", "amount": str(amount)}, **after}
-        kept = [one for one in statuses(line) if one["statusQuantity"]["amount"] != "0"]
-        line["orderLineStatuses"]["orderLineStatus"] = [*kept, moved]
-        line["statusDate"] = _milliseconds(self.now())
-        order["modified"] = self.later(order["modified"])
-
-
-def lines_of(order: Document) -> list[Document]:
-    """The lines of an order."""
-    return order["orderLines"]["orderLine"]
-
-
-def statuses(line: Document) -> list[Document]:
-    """The states of a line, each with the units that are in it."""
-    return line["orderLineStatuses"]["orderLineStatus"]
-
-
-def units(line: Document, *names: str) -> int:
-    """How many units of a line are in these states."""
-    return sum(int(one["statusQuantity"]["amount"]) for one in statuses(line) if one["status"] in names)
 
 
 class WalmartTwin(RoutedTwin):
@@ -333,7 +127,7 @@ class WalmartTwin(RoutedTwin):
         if bucket is None:
             return {}
         full = self.clock() + timedelta(seconds=(bucket.burst - bucket.level) / bucket.per_second)
-        return {"x-current-token-count": str(int(bucket.level)), "x-next-replenishment-time": str(_milliseconds(full))}
+        return {"x-current-token-count": str(int(bucket.level)), "x-next-replenishment-time": str(milliseconds(full))}
 
     def not_found(self, call: Call) -> Answer:
         return gateway(404, "CONTENT_NOT_FOUND.GMP_GATEWAY_API", "Requested content could not be found.")
@@ -372,7 +166,7 @@ class WalmartTwin(RoutedTwin):
     def _detail(self, call: Call) -> Answer:
         now = self.clock()
         found = {"is_valid": True, "is_channel_match": True, "scopes": self.permissions}
-        times = {"issued_at": str(_milliseconds(now)), "expire_at": str(_milliseconds(now + timedelta(seconds=900)))}
+        times = {"issued_at": str(milliseconds(now)), "expire_at": str(milliseconds(now + timedelta(seconds=900)))}
         return _json(found | times)
 
     # ---- items -------------------------------------------------------------------------------------------------
@@ -489,8 +283,8 @@ class WalmartTwin(RoutedTwin):
         if level is None or level["node"] != node:
             return "ERR_INV_0001", f"There is no item {body.get('sku')} in the ship node {node}."
         quantity = body.get("quantity")
-        amount = quantity.get("amount") if isinstance(quantity, dict) else None
-        if not isinstance(amount, int) or isinstance(amount, bool) or amount < 0 or quantity.get("unit") != "EACH":
+        amount, unit = (quantity.get("amount"), quantity.get("unit")) if isinstance(quantity, dict) else (None, "")
+        if not isinstance(amount, int) or isinstance(amount, bool) or amount < 0 or unit != "EACH":
             return "ERR_INV_0002", "The quantity needs the unit EACH and a whole amount."
         level["input"] = amount
         return None
@@ -502,11 +296,11 @@ class WalmartTwin(RoutedTwin):
         kind = call.query.get("feedType", "")
         if kind not in _FEED_LIMITS:
             return refused(400, "INVALID_REQUEST_PARAM", f"feedType {kind!r} is not known.", field="feedType")
-        content = _file(call.incoming)
+        content = file_of(call.incoming)
         if len(content) > _FEED_LIMITS[kind]:
             return refused(400, "FILE_TOO_LARGE", f"The file has {len(content)} bytes.")
         number = f"{self._secrets.randbytes(16).hex().upper()}@AU8BAQA"
-        node = call.query.get("shipNode", _NODE)
+        node = call.query.get("shipNode", NODE)
         self._feeds[number] = {"kind": kind, "node": node, "content": content, "asked": 0, "report": None, "failed": []}
         return _json({"feedId": number})
 
@@ -598,7 +392,7 @@ class WalmartTwin(RoutedTwin):
         rows = [
             order
             for order in self.state.orders.values()
-            if order["orderDate"] >= _milliseconds(created)
+            if order["orderDate"] >= milliseconds(created)
             and order["modified"] >= changed
             and order["shipNode"]["type"] == asked.get("shipNodeType", "SellerFulfilled")
         ]
@@ -665,46 +459,6 @@ class WalmartTwin(RoutedTwin):
         return order
 
 
-def specification(kinds: list[str], version: str) -> Document:
-    """The item specification of these product types, as JSON Schema; a small part of the true one."""
-
-    def text(title: str, longest: int) -> Document:
-        return {"type": "string", "title": title, "minLength": 1, "maxLength": longest}
-
-    visible = {
-        "type": "object",
-        "required": ["productName", "brand", "shortDescription", "mainImageUrl", "condition"],
-        "properties": {
-            "productName": text("Product Name", 199),
-            "brand": text("Brand", 60),
-            "shortDescription": text("Site Description", 4000),
-            "mainImageUrl": text("Main Image URL", 2500),
-            "condition": {"type": "string", "title": "Condition", "enum": ["New", "Open Box", "Restored"]},
-            "keyFeatures": {"type": "array", "title": "Key Features", "items": text("Key Features", 4000)},
-            "pieceCount": {"type": "integer", "title": "Piece Count", "minimum": 0, "maximum": 100_000},
-        },
-    }
-    identifiers = {
-        "type": "object",
-        "title": "Product Identifiers",
-        "properties": {"productId": text("Product ID", 14)},
-    }
-    orderable = {
-        "type": "object",
-        "required": ["sku", "productIdentifiers", "price", "ShippingWeight"],
-        "properties": {
-            "sku": text("SKU", 50),
-            "productIdentifiers": identifiers,
-            "price": {"type": "number", "title": "Selling Price", "minimum": 0, "multipleOf": 0.01},
-            "ShippingWeight": {"type": "number", "title": "Shipping Weight (lbs)", "minimum": 0, "multipleOf": 0.001},
-        },
-    }
-    parts = {"Orderable": orderable, "Visible": {"type": "object", "properties": dict.fromkeys(kinds, visible)}}
-    header = {"type": "object", "properties": {"version": {"type": "string", "enum": [version]}}}
-    items = {"type": "array", "items": {"type": "object", "properties": parts}}
-    return {"type": "object", "properties": {"MPItemFeedHeader": header, "MPItem": items}}
-
-
 def _ingested(index: int, row: Document, error: tuple[str, str] | None) -> Document:
     sku = row.get("sku") or row.get("Orderable", {}).get("sku", "")
     shown: Document = {"martId": 0, "sku": sku, "index": index, "ingestionStatus": "DATA_ERROR" if error else "SUCCESS"}
@@ -723,17 +477,6 @@ def _shown(order: Document) -> Document:
     return plain
 
 
-def _file(incoming: Incoming) -> bytes:
-    """The one file of a multipart message."""
-    head = f"Content-Type: {incoming.headers.get('content-type', '')}\r\n\r\n".encode()
-    message = email.message_from_bytes(head + incoming.body, policy=email.policy.HTTP)
-    for part in message.iter_parts() if message.is_multipart() else ():
-        if part.get_param("name", header="content-disposition") == "file":
-            content = part.get_payload(decode=True)
-            return content if isinstance(content, bytes) else b""
-    raise Refusal(refused(400, "INVALID_REQUEST_CONTENT", "The part 'file' is missing."))
-
-
 def _bounded(call: Call, name: str, default: int, most: int) -> int:
     value = call.query.get(name, str(default))
     if not value.isdigit() or not 1 <= int(value) <= most:
@@ -746,29 +489,6 @@ def _moment(value: str | None, default: datetime) -> datetime:
         return default
     moment = datetime.fromisoformat(value)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _error(code: str, description: str, field: str) -> Document:
-    return {
-        "code": code,
-        "field": field,
-        "description": description,
-        "info": description,
-        "severity": "ERROR",
-        "category": "DATA",
-        "causes": [],
-        "errorIdentifiers": {},
-    }
-
-
-def refused(status: int, code: str, description: str, field: str = "") -> Answer:
-    """What an interface of Walmart's says to a bad request."""
-    return Answer.json(status, {"errors": {"error": [_error(code, description, field)]}})
-
-
-def gateway(status: int, code: str, description: str) -> Answer:
-    """What the gateway in front of the interfaces says; its errors have another form."""
-    return Answer.json(status, {"error": [_error(code, description, "")]})
 
 
 def _json(value: Any) -> Answer:
