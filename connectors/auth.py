@@ -199,6 +199,8 @@ class BearerToken(httpx.Auth, ABC):
         Seconds since 1970.
     early_s : float
         A token is renewed so many seconds before its end, because a clock may be wrong and a call takes time.
+    refused : frozenset of int
+        Statuses by which the platform says that a token does not hold.
     """
 
     def __init__(
@@ -216,6 +218,7 @@ class BearerToken(httpx.Auth, ABC):
         cache: TokenCache | None = None,
         clock: Callable[[], float] = time.time,
         early_s: float = 300.0,
+        refused: frozenset[int] = frozenset({401}),
     ) -> None:
         self._token_address = token_address
         self._client_id = client_id
@@ -229,6 +232,7 @@ class BearerToken(httpx.Auth, ABC):
         self._cache = cache or _PROCESS_CACHE
         self._clock = clock
         self._early_s = early_s
+        self._refused = refused
         # The secret is part of the account: after a rotation the old token must not be found.
         account = f"{type(self).__name__}\n{token_address}\n{client_id}\n{client_secret}\n{sorted(self._form.items())}"
         self._account = hashlib.sha256(account.encode()).hexdigest()
@@ -248,7 +252,7 @@ class BearerToken(httpx.Auth, ABC):
             token = self._accept((yield self._token_request(request)))
         request.headers[self._header] = self._scheme + token
         response = yield request
-        if response.status_code == 401 and not fresh:
+        if response.status_code in self._refused and not fresh:
             self._cache.drop(self._account, token)
             token = self._accept((yield self._token_request(request)))
             request.headers[self._header] = self._scheme + token

@@ -155,6 +155,8 @@ class Cursor:
         Dotted path of the number of all rows, where the platform gives it.
     steady : bool
         Whether the token is the same on every page, the last one included, so that only the number of rows tells the end.
+    promised : bool
+        Whether the platform gives a token only where rows follow: an empty page behind one is then asked for again.
     """
 
     parameter: str
@@ -165,6 +167,7 @@ class Cursor:
     start: str = ""
     total: str = ""
     steady: bool = False
+    promised: bool = False
 
     def pages(self, ask: Ask, rows: str) -> Iterator[list[Row]]:
         """Every page.
@@ -185,7 +188,8 @@ class Cursor:
             following = text(at(answer.value, self.next)) if isinstance(answer.value, Mapping) else ""
             total = _count(answer, self.total)
             taken = came.add(found) if total is not None else taken + len(found)
-            lost = not following and total is not None and taken < total
+            broken = self.promised and bool(token) and not found
+            lost = broken or (not following and total is not None and taken < total)
             empty = 0 if found else empty + 1
             done = self.steady and (taken >= total if total is not None else not found)
             if done or (not following and not lost):
