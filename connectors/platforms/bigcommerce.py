@@ -42,6 +42,7 @@ from connectors.paginate import Counted
 from connectors.platform import Capability, CredentialField
 from connectors.remote import Given
 from connectors.rest import ADDRESS, Prepared, RestConnector, Site, Stream, Update, address_or, merged
+from connectors.webhooks import Delivery, Event, Standard, Webhook, identified
 
 __all__ = ["PLATFORM"]
 
@@ -805,6 +806,18 @@ def _to_send(order: Payload, shipment: Shipment) -> dict[int, list[dict[str, int
     return found
 
 
+def _events(delivery: Delivery) -> Iterator[Event]:
+    """One event a delivery, named by its hash; an SKU names neither product nor variant, so what changed is read."""
+    body = delivery.json if isinstance(delivery.json, Mapping) else {}
+    scope, data = text(body.get("scope")), body.get("data")
+    key = text(data.get("id")) if isinstance(data, Mapping) else ""
+    kinds = {"product": "product", "sku": "product", "order": "order", "shipment": "order", "category": ""}
+    family = scope.split("/")[1] if scope.count("/") >= 2 else ""
+    kind = "stock" if "inventory" in scope else kinds.get(family, "")
+    keys = ((key, ""),) if family == "order" and key else ()
+    yield Event(text(body.get("hash")) or identified(delivery, "webhook-id"), scope, kind, keys)
+
+
 PLATFORM = BigCommerce.describe(
     name="bigcommerce",
     title="BigCommerce",
@@ -832,6 +845,11 @@ PLATFORM = BigCommerce.describe(
         "Texts of further languages and channels live in another interface and are not covered.",
     ),
     extra=frozenset({Capability.SHIP_ORDERS}),
+    webhook=Webhook(
+        Standard("client_secret", is_plain=True),
+        _events,
+        topics=("store/product/*", "store/sku/*", "store/order/*", "store/product/inventory/updated"),
+    ),
     rewritten={"product": frozenset({"images"})},
     settles_s=30.0,
 )
