@@ -58,6 +58,8 @@ class EbayTwin(InventoryInterface, OrderInterface):
     ----------
     quotas : dict of str to int
         API to the calls that the application may make in a day; an API that is not there is not counted.
+    tree_version : str
+        Of the category tree.
     """
 
     name = "ebay"
@@ -82,6 +84,7 @@ class EbayTwin(InventoryInterface, OrderInterface):
         self.scopes = scopes
         self.one_sku_per_update = one_sku_per_update
         self.quotas: dict[str, int] = {"account": 25_000}
+        self.tree_version = "133"
         self.revisions: Counter[tuple[str, str]] = Counter()
         self._spent: Counter[tuple[str, str]] = Counter()
         self._users = Desk(self._secrets, self.clock, lives_s=7200)
@@ -197,7 +200,7 @@ class EbayTwin(InventoryInterface, OrderInterface):
     def _tree_id(self, call: Call) -> Answer:
         if call.query.get("marketplace_id") != MARKETPLACE:
             raise refuse(62003, "The specified marketplace ID was not found.", "API_TAXONOMY")
-        return Answer.json(200, {"categoryTreeId": _TREE, "categoryTreeVersion": "133"})
+        return Answer.json(200, {"categoryTreeId": _TREE, "categoryTreeVersion": self.tree_version})
 
     @route("GET", f"{_TAXONOMY}/category_tree/([^/]+)")
     def _tree(self, call: Call) -> Answer:
@@ -205,7 +208,11 @@ class EbayTwin(InventoryInterface, OrderInterface):
         root: Document = {"category": {"categoryId": "0", "categoryName": "Root"}, "categoryTreeNodeLevel": 0}
         for path, number in CATEGORIES.items():
             _grow(root, path.split(" > "), number)
-        version = {"categoryTreeId": _TREE, "categoryTreeVersion": "133", "applicableMarketplaceIds": [MARKETPLACE]}
+        version = {
+            "categoryTreeId": _TREE,
+            "categoryTreeVersion": self.tree_version,
+            "applicableMarketplaceIds": [MARKETPLACE],
+        }
         return Answer.json(200, version | {"rootCategoryNode": root})
 
     @route("GET", f"{_TAXONOMY}/category_tree/([^/]+)/get_item_aspects_for_category")

@@ -798,6 +798,14 @@ class TestRequirements:
         assert rows["Herstellernummer"]["field"] == "mpn"
         assert brand["source"].startswith("https://api.ebay.com/commerce/taxonomy/v1/category_tree/77/")
 
+    def test_a_version_of_the_tree_is_fetched_once(self, twin: EbayTwin, open_: Open) -> None:
+        trees = []
+        for version in ("133", "133", "134"):
+            twin.tree_version = version
+            products(open_(twin))
+            trees.append(len([one for one in asked(twin, "GET", "/category_tree/77") if one.path.endswith("/77")]))
+        assert trees == [1, 1, 2]
+
     def test_the_tree_is_asked_for_once(self, twin: EbayTwin, shop: Connector) -> None:
         categories = sorted({row["category"] for row in products(shop).values()})[:3]
         shop.requirements(categories)

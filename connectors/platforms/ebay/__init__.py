@@ -15,7 +15,8 @@ What is different here, and why this is a package instead of one file:
   written in another language than its own is no longer found on its marketplace.
 
 Unconfirmed and left out: the daily quotas of Inventory and Fulfillment (a used-up one is answered with 429), and
-publishing or ending listings (a listing that is published anew has a new number and no history).
+publishing or ending listings (a listing that is published anew has a new number and no history). Unconfirmed and taken
+on the safe side: that pictures get an address of eBay's own, so that after a write only their number is compared.
 """
 
 from __future__ import annotations

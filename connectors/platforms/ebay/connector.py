@@ -38,7 +38,7 @@ from connectors.platforms.ebay.reading import (
     STOCK_FIELDS,
     group_key,
 )
-from connectors.platforms.ebay.taxonomy import leaves, requirement
+from connectors.platforms.ebay.taxonomy import TREES, leaves, requirement
 from connectors.platforms.ebay.writing import (
     WRITERS,
     live_request,
@@ -145,8 +145,7 @@ class Ebay(RestConnector):
         return [f"eBay answers for {place}: {items} inventory items, {orders} orders of the last 90 days."]
 
     @cached_property
-    def _tree(self) -> str:
-        """The marketplace's category tree."""
+    def _tree_version(self) -> Payload:
         name = self._marketplace["marketplace_id"]
         try:
             answer = self.client.send("GET", f"{TAXONOMY}/get_default_category_tree_id", params=self._marketplace)
@@ -154,16 +153,26 @@ class Ebay(RestConnector):
             raise self.credential_error(
                 f"eBay knows no marketplace {name!r} ({error.words}). Check marketplace_id."
             ) from error
-        found = text(at(answer.value, "categoryTreeId"))
-        if not found:
+        if not at(answer.value, "categoryTreeId"):
             raise self.credential_error(f"eBay has no category tree for marketplace {name!r}. Check marketplace_id.")
+        found: Payload = answer.value
         return found
 
+    @property
+    def _tree(self) -> str:
+        """The marketplace's category tree."""
+        return text(self._tree_version["categoryTreeId"])
+
     @cached_property
-    def _categories(self) -> dict[str, str]:
-        """Number of a leaf category to its path."""
-        answer = self.client.send("GET", f"{TAXONOMY}/category_tree/{self._tree}")
-        return dict(leaves(at(answer.value, "rootCategoryNode.childCategoryTreeNodes") or []))
+    def _categories(self) -> Mapping[str, str]:
+        """Number of a leaf category to its path. A tree has megabytes: each version is fetched once in a process."""
+        given = self._given
+        version = text(self._tree_version.get("categoryTreeVersion"))
+        place = (given[ADDRESS.name], given["environment"], given["language"], self._tree, version)
+        if place not in TREES:
+            answer = self.client.send("GET", f"{TAXONOMY}/category_tree/{self._tree}")
+            TREES[place] = dict(leaves(at(answer.value, "rootCategoryNode.childCategoryTreeNodes") or []))
+        return TREES[place]
 
     def _category_number(self, path: str) -> str:
         for number, known in self._categories.items():
@@ -384,6 +393,7 @@ class Ebay(RestConnector):
             self._revise(payload)
             body = whole_item(item, fragment["item"])
             self.client.send("PUT", filled(f"{_ITEMS}/{{key}}", item["sku"]), body=body, headers=headers)
+        # A variant that is not offered has nothing to change.
         if "offer" in fragment and offer:
             self._revise(payload)
             body = whole_offer(offer, fragment["offer"])

@@ -7,7 +7,11 @@ from typing import Any
 
 from connectors.mapping import Payload, at, text
 
-__all__ = ["leaves", "requirement"]
+__all__ = ["TREES", "leaves", "requirement"]
+
+TREES: dict[tuple[str, ...], dict[str, str]] = {}
+"""Where a tree comes from, its number and version to its leaf categories: number to path. eBay advises to keep a tree
+until its version changes (Commerce Taxonomy API 1.0.0, getDefaultCategoryTreeId, read 2026-11-25)."""
 
 _COLUMNS = {
     "Brand": "brand", "Marke": "brand", "Marque": "brand", "Marca": "brand", "Merk": "brand", "Marka": "brand",
