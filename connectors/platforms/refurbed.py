@@ -13,6 +13,9 @@ What differs from other platforms:
 Unconfirmed, and what is done about it: whether a minimum price may lie above the price (refused here before it is sent);
 ten calls a second is a number from refurbed's notes for integrators, and what the headers say goes first; the clock
 behind ``X-RateLimit-Reset`` (a reset more than a minute away, or past, is not believed).
+
+Longer than other platforms' files because the units of a parcel are chosen, identified and counted here: what is told of
+them can never be taken back.
 """
 
 from __future__ import annotations
