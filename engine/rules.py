@@ -160,17 +160,18 @@ def load_rules(channel: str, *, extra: Sequence[Mapping[str, Any]] = ()) -> tupl
     return tuple(rule for rule in rules.values() if rule.id in on or (rule.is_active and rule.id not in off))
 
 
-def applicable(rules: Iterable[Rule], kind: str, fields: Collection[str]) -> list[Rule]:
+def applicable(rules: Iterable[Rule], kind: str, fields: Collection[str], *, published: bool = False) -> list[Rule]:
     """The rules that can say something where records of `kind` have these fields alone.
 
     A rule that demands a field which a platform does not have would name every record; every other rule is silent where
-    nothing is given. An empty collection of fields leaves all rules in.
+    nothing is given. An empty collection of fields leaves all rules in. A rulebook's own demands are taken at their word;
+    what a platform publishes is not (`published`), for it may speak of fields that it does not show.
     """
     return [
         rule
         for rule in rules
         if not fields
-        or rule.origin != "built_in"
+        or (rule.origin != "built_in" and not published)
         or not rule.definition.absence
         or kind not in rule.kinds
         or rule.field.partition(".")[0] in fields

@@ -269,6 +269,8 @@ class Workspace:
         """
         if verdict not in set(Verdict):
             raise ConfigError(f"Unknown verdict {verdict!r}; say {', '.join(Verdict)}.")
+        if not issue_ids:
+            return 0
         if value is not None:
             self._check_value(issue_ids, value)
         return deciding.decide(
@@ -412,9 +414,12 @@ class Workspace:
         mark = json.dumps([extra, published], sort_keys=True, default=str)
         known = self._validators.get((channel, kind, connection))
         if known is None or known[0] != mark:
-            rules = applicable(load_rules(channel, extra=extra), kind, self._fields_of(channel, kind, connection))
+            fields = self._fields_of(channel, kind, connection)
+            rules = applicable(load_rules(channel, extra=extra), kind, fields)
             if published:
-                rules += requirements.rules_of(self.store, connection, channel)
+                rules += applicable(
+                    requirements.rules_of(self.store, connection, channel), kind, fields, published=True
+                )
             known = (mark, Validator(rules, kind))
             self._validators[channel, kind, connection] = known
         return known[1]

@@ -8,9 +8,14 @@ says; a listing may be revised 250 times a day; what lacks a header for the lang
 
 from __future__ import annotations
 
+import base64
+import json
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, ClassVar
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from connectors.sandbox.ebay_check import error, refuse
 from connectors.sandbox.ebay_inventory import InventoryInterface
@@ -94,6 +99,9 @@ class EbayTwin(InventoryInterface, OrderInterface):
             f"PRD-{self._secrets.randbytes(12).hex()}",
         )
         self._refresh = f"v^1.1#i^1#r^1#f^0#p^3#t^{self._secrets.randbytes(20).hex()}"
+        self.key_id = self._secrets.randbytes(8).hex()
+        self.verification_token = self._secrets.randbytes(24).hex()
+        self._signer = ec.derive_private_key(int.from_bytes(self._secrets.randbytes(31), "big") + 1, ec.SECP256R1())
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -104,6 +112,7 @@ class EbayTwin(InventoryInterface, OrderInterface):
             "refresh_token": self._refresh,
             "environment": "production",
             "marketplace_id": MARKETPLACE,
+            "verification_token": self.verification_token,
             "api_address": self.base_url,
         }
 
@@ -131,7 +140,7 @@ class EbayTwin(InventoryInterface, OrderInterface):
             return self.unauthorised()
         api = call.incoming.path.split("/")[2]
         needed = f"https://api.ebay.com/oauth/api_scope/sell.{api}"
-        if is_application if api == "taxonomy" else is_user and needed in self.scopes:
+        if is_application if api in ("taxonomy", "notification") else is_user and needed in self.scopes:
             return None
         return error(403, 1100, "Insufficient permissions to fulfill the request.", "ACCESS")
 
@@ -193,6 +202,30 @@ class EbayTwin(InventoryInterface, OrderInterface):
             raise refuse(20401, "Missing field marketplace_id.", "API_ACCOUNT")
         found = [one for one in POLICIES[call.args[0]] if one["marketplaceId"] == call.query["marketplace_id"]]
         return Answer.json(200, {"total": len(found), f"{call.args[0]}Policies": found})
+
+    # ---- notifications -----------------------------------------------------------------------------------------
+
+    @route("GET", r"/commerce/notification/v1/public_key/([\w-]+)")
+    def _public_key(self, call: Call) -> Answer:
+        """The key that notifications are signed with, in one line as eBay gives it."""
+        if call.args[0] != self.key_id:
+            return error(404, 195008, "The specified public key does not exist.", "REQUEST")
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        pem = self._signer.public_key().public_bytes(serialization.Encoding.PEM, form).decode()
+        return Answer.json(200, {"algorithm": "ECDSA", "digest": "SHA1", "key": pem.replace("\n", "")})
+
+    def notification(self, topic: str, data: Mapping[str, Any]) -> tuple[bytes, str]:
+        """A notification as it would be sent: its body, and the header ``x-ebay-signature``."""
+        notice = {
+            "notificationId": f"n-{len(self.requests)}",
+            "eventDate": self.clock().isoformat(),
+            "data": dict(data),
+        }
+        metadata = {"topic": topic, "schemaVersion": "1.0", "deprecated": False}
+        body = json.dumps({"metadata": metadata, "notification": notice | {"publishAttemptCount": 1}}).encode()
+        signature = base64.b64encode(self._signer.sign(body, ec.ECDSA(hashes.SHA1()))).decode()  # noqa: S303
+        stated = {"alg": "ecdsa", "kid": self.key_id, "signature": signature, "digest": "SHA1"}
+        return body, base64.b64encode(json.dumps(stated).encode()).decode()
 
     # ---- taxonomy ----------------------------------------------------------------------------------------------
 

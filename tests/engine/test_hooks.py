@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import polars as pl
 import pytest
@@ -135,3 +136,40 @@ def test_a_customer_leaves_every_snapshot(shop: Workspace, twin: Twin) -> None:
     assert gone["ship_street"] not in whole
     assert kept["email"] in whole
     assert shop.lake.find("shop", "order", [gone["record_key"]])["total"][0] == gone["total"]
+
+
+class TestAccountDeletion:
+    """eBay's: our address is tested by a code, the sender by a key that is asked for, and the buyer is forgotten."""
+
+    @pytest.fixture
+    def ebay(self, workspace: Workspace) -> Iterator[tuple[Workspace, Any]]:
+        with serve("ebay", catalogue=make_catalogue(5, products=6, orders=6), seed=5) as twin:
+            workspace.connector_options = {"sleep": lambda seconds: None}
+            workspace.connect("ebay", name="shop", credentials=twin.credentials)
+            workspace.sync("shop", ("order",), push=False)
+            yield workspace, twin
+
+    def test_the_address_is_proven(self, ebay: tuple[Workspace, Any]) -> None:
+        workspace, twin = ebay
+        asked = Delivery("GET", "https://hooks.example.com/hooks/shop", query={"challenge_code": "c-1"})
+        reply = workspace.receive("shop", asked)
+        expected = hashlib.sha256(f"c-1{twin.verification_token}https://hooks.example.com/hooks/shop".encode())
+        assert json.loads(reply.body) == {"challengeResponse": expected.hexdigest()}
+        assert reply.content_type == "application/json"
+
+    def test_the_buyer_is_erased(self, ebay: tuple[Workspace, Any]) -> None:
+        workspace, twin = ebay
+        orders = workspace.lake.current("shop", "order").collect()
+        gone = next(row for row in orders.iter_rows(named=True) if json.loads(row["raw"])["buyer"].get("username"))
+        who = json.loads(gone["raw"])["buyer"]["username"]
+        body, signature = twin.notification(
+            "MARKETPLACE_ACCOUNT_DELETION", {"username": who, "userId": "u-1", "eiasToken": "e"}
+        )
+        forged = Delivery("POST", "https://x", headers={"x-ebay-signature": signature}, body=body + b" ")
+        assert workspace.receive("shop", forged).status == 401
+        sent = Delivery("POST", "https://x", headers={"x-ebay-signature": signature}, body=body)
+        assert workspace.receive("shop", sent).status == 200
+        assert workspace.handle_events("shop").counts["erased"] >= 1
+        kept = workspace.lake.find("shop", "order", [gone["record_key"]])
+        assert (kept["buyer_name"][0], kept["email"][0], kept["raw"][0]) == ("", "", "")
+        assert all(who not in str(row) for row in workspace.store.rows(sa.select(webhook_events)))

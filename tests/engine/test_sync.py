@@ -32,6 +32,28 @@ def impatient(workspace):
     return workspace
 
 
+EDITS = {
+    "title": "Edited by the shop's owner",
+    "description": "Edited by the shop's owner.",
+    "gtin": "4006381333931",
+    "weight_g": "4321",
+    "brand": "",
+}
+"""Fields that a suggestion can be had for on most channels, and what somebody else writes into them."""
+
+
+def correctable(shop):
+    """Pending issues of products whose suggestion can be written; the test ends where the channel lets none be."""
+    found = [
+        row
+        for row in shop.issues(status="pending").drop_nulls("suggested").iter_rows(named=True)
+        if row["kind"] == "product" and row["field"] in EDITS and shop.is_writable("shop", row["kind"], row["field"])
+    ]
+    if not found:
+        pytest.skip("this channel lets none of the fields be written that something is suggested for")
+    return found
+
+
 def test_the_whole_way(shop, twin):
     assert shop.check("shop").ok
     run = shop.sync("shop")
@@ -41,12 +63,7 @@ def test_the_whole_way(shop, twin):
     known = {(row["record"], row["field"]): row for row in twin.state.truth().iter_rows(named=True)}
     found = {(row["record_key"], row["field"]) for row in shop.issues().iter_rows(named=True)}
     assert len(set(known) & found) / len(known) > 0.8, sorted(set(known) - found)
-    writable = [
-        row
-        for row in shop.issues(status="pending").drop_nulls("suggested").iter_rows(named=True)
-        if shop.is_writable("shop", row["kind"], row["field"])
-    ]
-    chosen = [row for row in writable if row["field"] in ("title", "gtin", "brand")][:6]
+    chosen = correctable(shop)[:6]
     before = twin.state.dump()
     shop.decide([row["issue_id"] for row in chosen], "approved", by="ana")
     pushed = shop.sync("shop")
@@ -71,15 +88,17 @@ def test_the_second_sync_finds_nothing_new(shop):
 
 def test_a_foreign_edit_becomes_an_issue_and_is_kept(shop, twin):
     shop.sync("shop")
-    row = next(
-        r for r in shop.issues(status="pending").drop_nulls("suggested").iter_rows(named=True) if r["field"] == "title"
-    )
+    rows = [one for one in correctable(shop) if one["field"] != "brand"]
+    if not rows:
+        pytest.skip("nothing but brands can be suggested here")
+    row = rows[0]
+    value = EDITS[row["field"]]
     shop.decide([row["issue_id"]], "approved", by="ana")
-    twin.state.edit(row["record_key"], "title", "Edited by the shop's owner")
+    twin.state.edit(row["record_key"], row["field"], value)
     run = shop.push("shop")
     assert run.counts["conflicts"] == 1
     conflict = shop.issues(status="pending").filter(pl.col("rule_id") == "push-conflict")
-    assert conflict["observed"].to_list() == ["Edited by the shop's owner"]
+    assert conflict["observed"].to_list() == [value]
     assert "changed at the platform" in conflict["reason"].item()
     shop.sync("shop")
     assert shop.issues(status="pending").filter(pl.col("rule_id") == "push-conflict").height == 1

@@ -23,7 +23,9 @@ from __future__ import annotations
 
 from connectors.platform import Capability, CredentialField
 from connectors.platforms.ebay.connector import Ebay
+from connectors.platforms.ebay.events import challenge, events
 from connectors.rest import ADDRESS
+from connectors.webhooks import Ecdsa, Webhook
 
 __all__ = ["PLATFORM"]
 
@@ -68,6 +70,12 @@ PLATFORM = Ebay.describe(
             secret=False,
             required=False,
             default="1",
+        ),
+        CredentialField(
+            "verification_token",
+            "Verification token",
+            "yours, 32 to 80 letters and digits; the same as under Alerts and Notifications; only for events",
+            required=False,
         ),
         ADDRESS,
         CredentialField(
@@ -114,4 +122,10 @@ PLATFORM = Ebay.describe(
     ),
     extra=frozenset({Capability.SHIP_ORDERS, Capability.REQUIREMENTS}),
     rewritten={"product": frozenset({"images"})},
+    webhook=Webhook(
+        Ecdsa("x-ebay-signature", "commerce/notification/v1/public_key/{kid}"),
+        events,
+        challenge=challenge,
+        topics=("MARKETPLACE_ACCOUNT_DELETION",),
+    ),
 )

@@ -105,7 +105,7 @@ class _Tokens(httpx.Auth):
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Add the token that the call needs."""
-        chosen = self._application if f"/{TAXONOMY}/" in request.url.path else self._seller
+        chosen = self._application if "/commerce/" in request.url.path else self._seller
         yield from chosen.sync_auth_flow(request)
 
 
