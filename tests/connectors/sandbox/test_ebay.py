@@ -14,6 +14,7 @@ from connectors.sandbox import make_catalogue, serve
 from connectors.sandbox.ebay import SCOPES, EbayTwin
 from connectors.sandbox.ebay_store import CATEGORIES, POLICIES, unpublishable
 
+HTTP = httpx.Client()
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 INVENTORY, FULFILLMENT, ACCOUNT, TAXONOMY = (
     "/sell/inventory/v1",
@@ -34,7 +35,7 @@ class Seller:
         given = self.twin.credentials
         code = b64encode((key or f"{given['client_id']}:{given['client_secret']}").encode()).decode()
         address = f"{self.twin.base_url}/identity/v1/oauth2/token"
-        return httpx.post(address, data=form, headers={"Authorization": f"Basic {code}"})
+        return HTTP.post(address, data=form, headers={"Authorization": f"Basic {code}"})
 
     def token(self, **changed: str) -> dict[str, Any]:
         usual = {"grant_type": "refresh_token", "refresh_token": self.twin.credentials["refresh_token"]}
@@ -47,7 +48,7 @@ class Seller:
 
     def call(self, method: str, path: str, body: Any = None, **options: Any) -> httpx.Response:
         headers = self.headers | options.pop("headers", {})
-        return httpx.request(method, self.twin.base_url + path, json=body, headers=headers, **options)
+        return HTTP.request(method, self.twin.base_url + path, json=body, headers=headers, **options)
 
     def get(self, path: str, **params: str) -> httpx.Response:
         return self.call("GET", path, params=params)
@@ -77,11 +78,22 @@ def first_error(answer: httpx.Response) -> tuple[int, int]:
     return answer.status_code, one["errorId"]
 
 
-@pytest.fixture
-def twin():
-    catalogue = make_catalogue(6, products=30, orders=12, defects=0.0)
-    with serve("ebay", catalogue=catalogue, clock=lambda: NOW) as running:
+CATALOGUE = make_catalogue(6, products=30, orders=12, defects=0.0)
+
+
+@pytest.fixture(scope="module")
+def host():
+    """The one server of this module; each test puts a twin of its own behind it."""
+    with serve("ebay", catalogue=CATALOGUE) as running:
         yield running
+
+
+@pytest.fixture
+def twin(host):
+    fresh = EbayTwin(catalogue=CATALOGUE, clock=lambda: NOW)
+    fresh._server, fresh._port, fresh.requests = host._server, host._port, host.requests
+    host.answer = lambda incoming: fresh.answer(incoming)
+    return fresh
 
 
 @pytest.fixture
