@@ -116,14 +116,14 @@ class WalmartTwin(RoutedTwin):
         return Answer(answer.status, answer.body, {**answer.headers, "wm_qos.correlation_id": echo})
 
     def meter(self, call: Call, operation: str) -> Answer | None:
-        bucket = self._bucket(call, operation)
+        bucket = self.bucket(operation, call.query.get("feedType", ""))
         if bucket is None or (wait := bucket.take()) == 0:
             return None
         refused = gateway(429, "REQUEST_THRESHOLD_VIOLATED.GMP_GATEWAY_API", "The request threshold was violated.")
         return Answer(429, refused.body, {**refused.headers, "retry-after": str(int(wait) + 1)})
 
     def headers(self, call: Call, operation: str) -> Mapping[str, str]:
-        bucket = self._bucket(call, operation)
+        bucket = self.bucket(operation, call.query.get("feedType", ""))
         if bucket is None:
             return {}
         full = self.clock() + timedelta(seconds=(bucket.burst - bucket.level) / bucket.per_second)
@@ -138,10 +138,11 @@ class WalmartTwin(RoutedTwin):
     def unreadable(self, call: Call, error: ValueError) -> Answer:
         return refused(400, "INVALID_REQUEST_CONTENT", f"The request cannot be read: {error}")
 
-    def _bucket(self, call: Call, operation: str) -> Meter | None:
+    def bucket(self, operation: str, kind: str = "") -> Meter | None:
+        """The allowance of an operation, of feeds by their kind; None where there is none."""
         if operation not in _RATES:
             return None
-        name = f"{operation} {call.query.get('feedType', '')}" if operation == "feed" else operation
+        name = f"{operation} {kind}" if operation == "feed" else operation
         if name not in self._meters:
             self._meters[name] = Meter(*_RATES[operation], self.clock)
         return self._meters[name]

@@ -14,7 +14,8 @@ __all__ = ["NODE", "Account", "lines_of", "milliseconds", "statuses", "units"]
 NODE = "10001234567"
 """The one ship node."""
 
-_LONG_CODES = {"US": "USA", "CA": "CAN"}
+_LONG_CODES = {"DE": "DEU", "FR": "FRA", "GB": "GBR", "US": "USA", "AT": "AUT", "NL": "NLD", "ES": "ESP"}
+"""Countries of the demo's buyers: ISO 3166-1 alpha-2 to alpha-3."""
 
 
 def milliseconds(moment: datetime) -> int:
@@ -43,8 +44,10 @@ class Account(Shelf):
             "gtin-wrong-digit",
             "sale-price-above-price",
             "price-one-decimal",
-            # A title has at most 199 characters; the buyer's mail address is a relay.
+            # A title has at most 199 characters; the buyer's mail address is a relay, and a country a code.
             "title-too-long",
+            "country-name",
+            "country-lower-case",
             "email-domain-typo",
             "email-double-dot",
             "email-trailing-space",
@@ -123,7 +126,7 @@ class Account(Shelf):
                     "city": order["ship_city"],
                     "state": order["ship_region"],
                     "postalCode": order["ship_postal_code"],
-                    "country": _LONG_CODES.get(order["ship_country"], order["ship_country"]),
+                    "country": _LONG_CODES[order["ship_country"]],
                     "addressType": "RESIDENTIAL",
                 },
             },

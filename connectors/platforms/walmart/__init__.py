@@ -13,7 +13,7 @@ What differs from other platforms:
   so do many stock levels. A feed that was processed can hold refused items, so its report is read item by item. A new
   price shows within five minutes.
 - A stock level counts what the seller has in a ship node (``inputQty``); units of open orders are still in it.
-- Countries have three letters; those of Walmart's own markets are given in the canonical two.
+- Countries have three letters, and US telephone numbers ten digits without the country's code.
 
 Unconfirmed, and what is done about it: how many items a page may have (50 by one document, 1,000 by another; setting
 ``page_size``, 50 unless changed); which specification an account may still use (setting ``item_spec_version``); whether
@@ -413,6 +413,7 @@ PLATFORM = Walmart.describe(
         "those of the last 180 days.",
         "A title is changed by a maintenance feed, which needs the item's product type and GTIN or UPC and may take hours.",
         "Identifiers are not changed: Walmart would merge the offer into another product.",
+        "Countries are ISO 3166-1 alpha-3.",
         "Stock is what you have in a ship node, units of open orders included.",
         "The buyer's mail address is a relay of Walmart's; serial numbers of a parcel are not sent.",
         "This is the interface of the US; Canada, Mexico and Chile are moving to Walmart's global interface.",

@@ -12,19 +12,14 @@ from connectors.mapping import Payload, Source, at, text
 __all__ = ["ITEM", "LINE", "ORDER", "demands", "instant", "lines", "order_status", "statuses", "units"]
 
 _PLACE = "shippingInfo.postalAddress"
-_COUNTRIES = {"USA": "US", "CAN": "CA", "MEX": "MX", "CHL": "CL", "PRI": "PR"}
 _CANONICAL = {
     "sku": "sku",
     "productIdentifiers": "gtin",
     "price": "price",
     "productName": "title",
-    "shortDescription": "description",
-    "brand": "brand",
     "condition": "condition",
-    "mainImageUrl": "images",
-    "manufacturerPartNumber": "mpn",
 }
-"""Members of the item specification to canonical fields."""
+"""Members of the item specification that the list of items shows, to canonical fields."""
 
 
 def instant(moment: datetime) -> str:
@@ -53,9 +48,9 @@ def order_status(order: Payload) -> str:
 
 
 def demands(part: Payload) -> Iterator[dict[str, Any]]:
-    """The fields of one part of an item specification that have a column of their own.
+    """The fields of one part of an item specification, as far as the list of items shows them.
 
-    Attributes are left out: items are listed without them, and a demand would be held against every one.
+    What is listed without (brand, pictures, every attribute) would be held against each single item.
     """
     for name, schema in (part.get("properties") or {}).items():
         if name not in _CANONICAL:
@@ -69,8 +64,8 @@ def demands(part: Payload) -> Iterator[dict[str, Any]]:
             "label": text(schema.get("title") or name),
             "level": "required" if name in (part.get("required") or ()) else "optional",
             "type": "choice" if schema.get("enum") else kind,
-            "minimum": schema.get(low) if is_bounded else None,
-            "maximum": schema.get(high) if is_bounded else None,
+            "minimum": schema.get(low),
+            "maximum": schema.get(high),
             "pattern": "",
             "values": [text(one) for one in schema.get("enum") or ()],
         }
@@ -141,11 +136,6 @@ def _street(order: Payload) -> str:
     return ", ".join(one for name in ("address1", "address2") if (one := text(at(order, f"{_PLACE}.{name}"))))
 
 
-def _country(order: Payload) -> str:
-    given = text(at(order, f"{_PLACE}.country"))
-    return _COUNTRIES.get(given, given)
-
-
 ITEM: dict[str, Source] = {
     "record_key": "sku",
     "sku": "sku",
@@ -171,7 +161,7 @@ ORDER: dict[str, Source] = {
     "ship_city": f"{_PLACE}.city",
     "ship_region": f"{_PLACE}.state",
     "ship_postal_code": f"{_PLACE}.postalCode",
-    "ship_country": _country,
+    "ship_country": f"{_PLACE}.country",
     "shipped_at": _shipped_at,
 }
 LINE: dict[str, Source] = {
