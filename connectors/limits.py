@@ -201,12 +201,15 @@ class Room:
         The server's own rate.
     remaining_today : float or None
         Calls that are left of a daily quota.
+    per_day : int or None
+        The server's own daily quota.
     """
 
     remaining: float | None = None
     resets_s: float | None = None
     per_second: float | None = None
     remaining_today: float | None = None
+    per_day: int | None = None
 
 
 @dataclass(frozen=True)
@@ -243,6 +246,7 @@ class Limiter:
         self._clock = clock
         self._buckets: dict[str, TokenBucket] = {}
         self._days: dict[str, list[float]] = {}
+        self._quotas: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def take(self, cost: float = 1.0, operation: str = "") -> float:
@@ -255,7 +259,7 @@ class Limiter:
         """
         name, rate = self._which(operation)
         if rate.per_day:
-            self._count_day(name, rate.per_day)
+            self._count_day(name, self._quotas.get(name, rate.per_day))
         return self._bucket(name, rate).take(cost)
 
     def answered(self, headers: Mapping[str, str], operation: str = "") -> None:
@@ -273,9 +277,11 @@ class Limiter:
                 bucket.pause(room.resets_s)
             else:
                 bucket.remaining(room.remaining)
+        if room.per_day:
+            self._quotas[name] = room.per_day
         if room.remaining_today is not None and rate.per_day:
             with self._lock:
-                spent = max(0, rate.per_day - int(room.remaining_today))
+                spent = max(0, self._quotas.get(name, rate.per_day) - int(room.remaining_today))
                 known = self._days.setdefault(name, [])
                 known.extend([self._clock()] * (spent - len(known)))
 
