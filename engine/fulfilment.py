@@ -74,7 +74,7 @@ def _tell(
     platform = port.platform(connection.platform)
     if capability not in platform.capabilities:
         raise ConfigError(f"Connection {name!r}: {platform.title} cannot {capability.value} through its interface.")
-    with closing(port.connector(connection, **workspace.connector_options)) as connector:
+    with closing(workspace.open_connector(connection)) as connector:
         try:
             results = send(connector, rows)
         except ValueError as error:

@@ -57,7 +57,7 @@ def receive(workspace: Workspace, name: str, delivery: Delivery) -> Reply:
     if challenged is not None:
         return challenged
     try:
-        with closing(port.connector(connection, **workspace.connector_options)) as connector:
+        with closing(workspace.open_connector(connection)) as connector:
             webhook.signature.check(delivery, connection.credentials, connector.ask_for)
     except SignatureError as error:
         _note_refusal(workspace, name, error)

@@ -110,7 +110,7 @@ def sync(
     platform = port.platform(connection.platform)
     with (
         running(workspace, name, "sync") as run,
-        closing(port.connector(connection, **workspace.connector_options)) as connector,
+        closing(workspace.open_connector(connection)) as connector,
     ):
         touched: dict[str, pl.Series | None] = {}
         for kind in kinds:
@@ -158,7 +158,7 @@ def take_changes(workspace: Workspace, run: Run, name: str, kind: str) -> None:
     connection, channel = workspace.connection(name)
     incremental = kind in port.platform(connection.platform).incremental
     since = cursor(workspace.store, name, kind) if incremental else None
-    with closing(port.connector(connection, **workspace.connector_options)) as connector:
+    with closing(workspace.open_connector(connection)) as connector:
         started = datetime.now(UTC)
         touched = _take_in(workspace, run, connector.fetch(kind, since=since), kind, complete=since is None)
         set_cursor(workspace.store, name, kind, started)
@@ -169,7 +169,7 @@ def take_changes(workspace: Workspace, run: Run, name: str, kind: str) -> None:
 def take_records(workspace: Workspace, run: Run, name: str, kind: str, keys: Sequence[tuple[str, str]]) -> set[str]:
     """Read the named records, store and judge them, as a part of `run`; gives the keys of those that are new or different."""
     connection, channel = workspace.connection(name)
-    with closing(port.connector(connection, **workspace.connector_options)) as connector:
+    with closing(workspace.open_connector(connection)) as connector:
         found = connector.read(kind, keys)
     changed = workspace.lake.write(name, kind, found, run_id=run.run_id)["record_key"]
     run.counts[f"{kind}s"] += found.height

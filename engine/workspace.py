@@ -30,7 +30,13 @@ from engine.policy import Policy
 from engine.rules import applicable, load_rules, parse_rules, prove
 from engine.settings import Settings, load_settings
 from engine.store import Store
-from engine.store.connections import channel_of, list_connections, load_connection, save_connection
+from engine.store.connections import (
+    channel_of,
+    list_connections,
+    load_connection,
+    replace_credentials,
+    save_connection,
+)
 from engine.store.outbox import OUTBOX, corrections_frame
 from engine.store.queue import best_candidate, issues_frame
 from engine.store.rules import merchant_rules, save_rule
@@ -124,7 +130,7 @@ class Workspace:
     def check(self, name: str) -> port.Check:
         """Whether the account can be used, and if not, what is wrong."""
         connection, _ = self.connection(name)
-        connector = port.connector(connection, **self.connector_options)
+        connector = self.open_connector(connection)
         try:
             return connector.check()
         finally:
@@ -443,6 +449,14 @@ class Workspace:
             raise ConfigError(f"Connection {name!r} has no platform to read from: its records come through ingest.")
         return connection, channel
 
+    def open_connector(self, connection: Connection) -> port.Connector:
+        """An open connector; credentials that the platform replaces meanwhile are stored at once, sealed."""
+
+        def remember(new: Mapping[str, str]) -> None:
+            replace_credentials(self.store, self.vault, connection.name, new)
+
+        return port.connector(connection, **{"remember": remember, **self.connector_options})
+
     def channel(self, name: str) -> str:
         """The channel of a connection."""
         return channel_of(self.store, name) or load_connection(self.store, self.vault, name)[1]
@@ -464,7 +478,7 @@ class Workspace:
         if connection.platform == FEED:
             yield LakeTarget(self.lake, name, run_id)
             return
-        connector = port.connector(connection, **self.connector_options)
+        connector = self.open_connector(connection)
         try:
             yield connector
         finally:

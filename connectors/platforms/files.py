@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -122,6 +123,11 @@ class Files(Connector):
         )
 
 
+def _open(connection: Connection, **options: Any) -> Connector:
+    """A connector to files; clocks, sleeps and whatever else a network needs mean nothing here."""
+    return Files(connection, **{name: value for name, value in options.items() if name == "batch_rows"})
+
+
 def _optional(name: str, label: str, text: str, default: str = "") -> CredentialField:
     return CredentialField(name, label, text, secret=False, required=False, default=default)
 
@@ -145,5 +151,5 @@ PLATFORM = Platform(
     ),
     readable={kind: frozenset(f.name for f in FIELDS[kind]) for kind in FIELDS},
     writable={kind: _writable(kind) for kind in ("product", "order", "order_line", "stock")},
-    open=Files,
+    open=_open,
 )

@@ -15,7 +15,7 @@ from engine.store.database import Store
 from engine.store.tables import connections
 from engine.vault import Vault
 
-__all__ = ["channel_of", "list_connections", "load_connection", "save_connection"]
+__all__ = ["channel_of", "list_connections", "load_connection", "replace_credentials", "save_connection"]
 
 
 def save_connection(
@@ -50,6 +50,23 @@ def save_connection(
             action="connection.saved",
             subject=name,
             details={"platform": platform, "fields": sorted(credentials)},
+        )
+
+
+def replace_credentials(store: Store, vault: Vault, name: str, new: Mapping[str, str]) -> None:
+    """Put new values in the places of some credentials, as when a platform gives a new refresh token for a used one."""
+    with store.write() as connection:
+        row = connection.execute(sa.select(connections).where(connections.c.name == name)).mappings().one()
+        whole = {**vault.unseal_mapping(row["sealed_credentials"]), **new}
+        values = {"sealed_credentials": vault.seal_mapping(whole), "credentials_changed_at": datetime.now(UTC)}
+        connection.execute(sa.update(connections).where(connections.c.name == name).values(values))
+        audit.append(
+            store,
+            connection,
+            who="platform",
+            action="credentials.replaced",
+            subject=name,
+            details={"fields": sorted(new)},
         )
 
 

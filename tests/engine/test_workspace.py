@@ -283,3 +283,25 @@ def test_credentials_are_sealed(workspace):
     assert connection.credentials["consumer_key"] == "ck_secret"
     assert "ck_secret" not in repr(connection)
     assert "ck_secret" not in str(workspace.connections())
+
+
+def test_a_credential_that_the_platform_replaces_is_stored_at_once(workspace):
+    given = {"keystring": "k" * 24, "shared_secret": "s" * 10, "refresh_token": "old-token", "shop_id": "1"}
+    workspace.connect("etsy", name="shop", credentials=given)
+    seen = {}
+    connection, _ = workspace.connection("shop")
+
+    def opened(connection, **options):
+        seen.update(options)
+        return
+
+    from unittest.mock import patch
+
+    with patch("connectors.platform.connector", opened):
+        workspace.open_connector(connection)
+    seen["remember"]({"refresh_token": "new-token"})
+    again, _ = workspace.connection("shop")
+    assert again.credentials["refresh_token"] == "new-token"
+    assert again.credentials["keystring"] == given["keystring"]
+    with workspace.store.read() as reading:
+        assert "new-token" not in str(reading.exec_driver_sql("select * from audit_log").all())
