@@ -27,12 +27,14 @@ from standardwebhooks import WebhookVerificationError
 
 from connectors.errors import PlatformError
 from connectors.mapping import text
+from connectors.redaction import basic
 
 __all__ = [
     "Delivery",
     "Ecdsa",
     "Event",
     "Hmac",
+    "Password",
     "Reply",
     "Signature",
     "SignatureError",
@@ -192,6 +194,26 @@ class Hmac:
         expected = mac.hexdigest() if self.is_hex else base64.b64encode(mac.digest()).decode()
         if not hmac.compare_digest(expected.encode(), delivery.headers.get(self.header, "").encode()):
             raise SignatureError(f"The signature in {self.header} is missing or wrong.")
+
+
+@dataclass(frozen=True)
+class Password:
+    """HTTP Basic with a user and a password of the merchant's own, which the platform was given for our address.
+
+    Parameters
+    ----------
+    user, secret : str
+        Credential fields.
+    """
+
+    user: str
+    secret: str
+
+    def check(self, delivery: Delivery, given: Given, ask: Ask) -> None:
+        """Compare in constant time."""
+        expected = f"Basic {basic(_secret(given, self.user), _secret(given, self.secret))}"
+        if not hmac.compare_digest(expected.encode(), delivery.headers.get("authorization", "").encode()):
+            raise SignatureError("User and password of the event are missing or wrong.")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook as StandardWebhook
 
 from connectors.platform import platforms
-from connectors.webhooks import Delivery, Ecdsa, Hmac, SignatureError, Standard
+from connectors.webhooks import Delivery, Ecdsa, Hmac, Password, SignatureError, Standard
 
 WITH_EVENTS = [one for one in platforms().values() if one.webhook is not None]
 
@@ -65,6 +65,19 @@ class TestHmac:
     def test_a_secret_with_entities_signs_resolved(self) -> None:
         escaped = Hmac("x-signature", "secret", is_escaped=True)
         escaped.check(delivery(b"{}", x_signature=signed(b"{}", "a&b")), {"secret": "a&amp;b"}, nobody)
+
+
+class TestPassword:
+    GIVEN = {"user": "ann", "word": "opens sesame"}  # noqa: RUF012
+
+    def test_the_pair_that_the_merchant_chose(self) -> None:
+        pair = base64.b64encode(b"ann:opens sesame").decode()
+        Password("user", "word").check(delivery(b"{}", authorization=f"Basic {pair}"), self.GIVEN, nobody)
+
+    @pytest.mark.parametrize("header", ["", "Basic", "Basic eDp5", "Bearer x", "é"])
+    def test_anything_else(self, header: str) -> None:
+        with pytest.raises(SignatureError):
+            Password("user", "word").check(delivery(b"{}", authorization=header), self.GIVEN, nobody)
 
 
 class TestStandard:

@@ -33,6 +33,7 @@ milliseconds since 1970. The description of Walmart's interface by api-evangelis
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -53,6 +54,7 @@ from connectors.platforms.walmart import writing
 from connectors.platforms.walmart.access import SITE
 from connectors.platforms.walmart.reading import ITEM, LINE, ORDER, demands, instant, lines, units
 from connectors.rest import ADDRESS, Prepared, RestConnector, Stream, Update
+from connectors.webhooks import Delivery, Event, Password, Webhook, identified
 
 __all__ = ["NEWEST_SPEC", "PLATFORM"]
 
@@ -348,6 +350,17 @@ def _with(name: str, prepared: Sequence[Prepared]) -> list[Prepared]:
     return [one for one in found if one.parts]
 
 
+_EVENTS = {"PO_": "order", "OFFER_": "product", "BUY_BOX_": "product", "INVENTORY_": "stock"}
+
+
+def _events(delivery: Delivery) -> Iterator[Event]:
+    """One event a delivery. The shape of the payload is not described, so only its type is used: what changed is read."""
+    found = re.search(rb'"eventType"\s*:\s*"([A-Z_]{1,60})"', delivery.body)
+    topic = found[1].decode() if found else ""
+    kind = next((kind for start, kind in _EVENTS.items() if topic.startswith(start)), "")
+    yield Event(identified(delivery, "wm_qos.correlation_id"), topic, kind)
+
+
 PLATFORM = Walmart.describe(
     name="walmart",
     title="Walmart Marketplace",
@@ -387,6 +400,14 @@ PLATFORM = Walmart.describe(
             required=False,
             default=NEWEST_SPEC,
         ),
+        CredentialField(
+            "webhook_user",
+            "User of the webhooks",
+            "yours; given to Walmart as userName (BASIC_AUTH) when an event is subscribed; only for events",
+            secret=False,
+            required=False,
+        ),
+        CredentialField("webhook_password", "Password of the webhooks", "yours; beside the user", required=False),
         ADDRESS,
         CredentialField(
             "consumer_id",
@@ -417,6 +438,11 @@ PLATFORM = Walmart.describe(
         "Stock is what you have in a ship node, units of open orders included.",
         "The buyer's mail address is a relay of Walmart's; serial numbers of a parcel are not sent.",
         "This is the interface of the US; Canada, Mexico and Chile are moving to Walmart's global interface.",
+    ),
+    webhook=Webhook(
+        Password("webhook_user", "webhook_password"),
+        _events,
+        topics=("PO_CREATED", "PO_LINE_AUTOCANCELLED", "OFFER_UNPUBLISHED", "INVENTORY_OOS"),
     ),
     settles_s=300.0,
     extra=frozenset({Capability.ACCEPT_ORDERS, Capability.SHIP_ORDERS, Capability.REQUIREMENTS}),
