@@ -17,16 +17,26 @@ from typing import Annotated, Any
 
 import polars as pl
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from engine import Workspace
 from engine.errors import ChannelmendError, ConfigError
 from engine.settings import describe_settings
 from engine.types import Status
+from ui.printing import (
+    described,
+    err,
+    fail,
+    new_table,
+    out,
+    print_demo,
+    print_frame,
+    print_json,
+    print_platform,
+    print_report,
+    print_sync,
+    spinner,
+)
 
 __all__ = ["app", "main"]
 
@@ -37,8 +47,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Sync every sales channel, find what a channel will refuse, and correct it with a confidence that is measured.",
 )
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Database = Annotated[
@@ -54,12 +62,12 @@ def main() -> None:
     try:
         app()
     except (ChannelmendError, OSError) as error:
-        _fail(error)
+        fail(error)
     except Exception as error:
         # The trees of connectors and models are not this layer's to import, but their messages are written for people.
         if type(error).__module__ not in ("connectors.errors", "models.errors"):
             raise
-        _fail(error)
+        fail(error)
 
 
 @app.command()
@@ -84,9 +92,9 @@ def demo(
             out.print("[bold]Channelmend demo[/]: invented shops on offline twins, nothing leaves this machine\n")
         result = running.run(say)
         if as_json:
-            _print_json(result)
+            print_json(result)
         else:
-            _print_demo(result)
+            print_demo(result)
         if not headless:
             _serve(running.workspace, port=port)
 
@@ -110,7 +118,7 @@ def connect(
         given = _credentials(workspace, platform, credential or [], ask=sys.stdin.isatty() and not as_json)
         warnings = workspace.connect(platform, name=name, credentials=given, channel=channel, by="command line")
         if as_json:
-            _print_json({"name": name, "platform": platform, "warnings": warnings})
+            print_json({"name": name, "platform": platform, "warnings": warnings})
             return
         for warning in warnings:
             out.print(f"[yellow]note[/] {escape(warning)}")
@@ -123,7 +131,7 @@ def check(name: Name, database: Database = None, as_json: AsJson = False) -> Non
     with _workspace(database) as workspace:
         answer = workspace.check(name)
     if as_json:
-        _print_json({"name": name, "ok": answer.ok, "messages": list(answer.messages)})
+        print_json({"name": name, "ok": answer.ok, "messages": list(answer.messages)})
     else:
         for message in answer.messages:
             out.print(f"{'[green]ok[/]' if answer.ok else '[red]failed[/]'}  {escape(message)}")
@@ -147,7 +155,7 @@ def sync(
         results, failed = [], False
         for name in wanted:
             try:
-                with _spinner(f"syncing {name}", quiet=as_json):
+                with spinner(f"syncing {name}", quiet=as_json):
                     run = workspace.sync(name, kind or ("product", "order", "stock"), full=full, push=push)
                 results.append({"name": name, "run_id": run.run_id, "counts": dict(run.counts), "notes": run.notes})
             except Exception as error:
@@ -157,9 +165,9 @@ def sync(
                 failed = True
                 results.append({"name": name, "error": str(error)})
         if as_json:
-            _print_json({"connections": results})
+            print_json({"connections": results})
         else:
-            _print_sync(results)
+            print_sync(results)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -180,7 +188,7 @@ def validate(
     """Judge a file by a channel's rules; no account needed. Exit code 1 when issues were found."""
     from engine.validate import validate_file, write_report
 
-    with _spinner(f"reading {file.name}", quiet=as_json) as progress:
+    with spinner(f"reading {file.name}", quiet=as_json) as progress:
         report = validate_file(
             file,
             channel=channel,
@@ -195,7 +203,7 @@ def validate(
         write_report(report, target)
     if as_json:
         rules = report.by_rule().to_dicts()
-        _print_json(
+        print_json(
             {
                 "file": str(file),
                 "channel": channel,
@@ -207,7 +215,7 @@ def validate(
             }
         )
     else:
-        _print_report(report, target)
+        print_report(report, target)
     raise typer.Exit(1 if report.issues.height or report.quarantined.height else 0)
 
 
@@ -222,7 +230,7 @@ def review(
     """Decide pending issues here in the terminal, pattern by pattern."""
     with _workspace(database) as workspace:
         if as_json:
-            _print_json(json.loads(workspace.issues(status=Status.PENDING, connection=connection).write_json()))
+            print_json(json.loads(workspace.issues(status=Status.PENDING, connection=connection).write_json()))
             return
         decided = _review(workspace, connection, by, limit)
         out.print(f"\n{decided} issues decided. Push the corrections: channelmend sync")
@@ -241,7 +249,7 @@ def rules(
             workspace.add_rule(_text(add), channel=channel, by="command line")
         found = workspace.rules(channel)
     if as_json:
-        _print_json(
+        print_json(
             [
                 {
                     n: getattr(r, n)
@@ -262,7 +270,7 @@ def rules(
             ]
         )
         return
-    table = _table("Field", "Rule")
+    table = new_table("Field", "Rule")
     for rule in found:
         colour = "red" if rule.severity == "error" else "yellow"
         text = f"[{colour}]{escape(rule.id)}[/]\n{escape(rule.why)}\n[dim]{escape(rule.source)}[/]"
@@ -274,10 +282,10 @@ def rules(
 @app.command()
 def train(by: By = "command line", database: Database = None, as_json: AsJson = False) -> None:
     """Train the confidence model on all decisions; it is promoted if it beats the present one on later decisions."""
-    with _workspace(database) as workspace, _spinner("training", quiet=as_json):
+    with _workspace(database) as workspace, spinner("training", quiet=as_json):
         result = workspace.train(by=by)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "version": result.version,
                 "decisions": result.decisions,
@@ -311,7 +319,7 @@ def models(
         elif action != "list":
             raise ConfigError(f"Unknown action {action!r}; say list, promote or rollback.")
         found = workspace.models()
-    _print_json(json.loads(found.write_json())) if as_json else _print_frame(found)
+    print_json(json.loads(found.write_json())) if as_json else print_frame(found)
 
 
 @app.command()
@@ -331,7 +339,7 @@ def replay(
         result = workspace.replay(policy=replace(workspace.policy, **changes))
     low, high = result.wrong_interval
     if as_json:
-        _print_json(
+        print_json(
             {
                 "decided": result.decided,
                 "automatic": result.automatic,
@@ -341,7 +349,7 @@ def replay(
             }
         )
         return
-    _print_frame(result.by_rule)
+    print_frame(result.by_rule)
     out.print(
         f"{result.automatic} of {result.decided} reviews prevented ({result.automatic_share:.0%}), {result.wrong} of them wrong (95 % interval {low:.1%} to {high:.1%})"
     )
@@ -360,7 +368,7 @@ def undo(
         count = workspace.undo(correction_ids, by=by)
         touched = rows.filter(pl.col("correction_id").is_in(correction_ids))["connection"].unique()
         counts = {name: dict(workspace.push(name).counts) for name in touched}
-    _print_json({"undone": count, "connections": counts}) if as_json else out.print(f"{count} corrections taken back.")
+    print_json({"undone": count, "connections": counts}) if as_json else out.print(f"{count} corrections taken back.")
 
 
 @app.command()
@@ -368,7 +376,7 @@ def metrics(database: Database = None, as_json: AsJson = False) -> None:
     """The six key figures."""
     with _workspace(database) as workspace:
         found = workspace.metrics()
-    _print_json(dict(found.select("metric", "value").iter_rows())) if as_json else _print_frame(found)
+    print_json(dict(found.select("metric", "value").iter_rows())) if as_json else print_frame(found)
 
 
 @app.command()
@@ -399,7 +407,7 @@ def sandbox(
             name: {"address": twin.base_url, "credentials": twin.credentials} for name, twin in running.items()
         }
         if as_json:
-            _print_json(twins)
+            print_json(twins)
         else:
             for name, twin in twins.items():
                 typed = " ".join(f"-c {field}={value}" for field, value in twin["credentials"].items())
@@ -474,15 +482,15 @@ def platforms(
     if name is not None and name not in known:
         raise ConfigError(f"There is no platform {name!r}. Platforms: {', '.join(known)}.")
     if as_json:
-        _print_json([_described(one) for one in known.values() if name in (None, one.name)])
+        print_json([described(one) for one in known.values() if name in (None, one.name)])
     elif name is None:
-        table = _table("Platform", "", "Can do")
+        table = new_table("Platform", "", "Can do")
         for one in known.values():
             can = ", ".join(sorted(capability.value for capability in one.capabilities))
             table.add_row(one.name, one.title, f"[dim]{can}[/]")
         out.print(table)
     else:
-        _print_platform(known[name])
+        print_platform(known[name])
 
 
 @app.command()
@@ -494,14 +502,14 @@ def doctor(database: Database = None, as_json: AsJson = False) -> None:
         settings = [(name, str(value), meaning) for name, value, meaning in describe_settings(workspace.settings)]
         found = examine(workspace)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "settings": {n: v for n, v, _ in settings},
                 "findings": [{"subject": f.subject, "ok": f.ok, "text": f.text} for f in found],
             }
         )
     else:
-        table = _table("Setting", "Value", "Meaning")
+        table = new_table("Setting", "Value", "Meaning")
         for name, value, meaning in settings:
             table.add_row(name, escape(value), f"[dim]{escape(meaning)}[/]")
         out.print(table)
@@ -525,7 +533,7 @@ def _table_of(file: Path) -> pl.DataFrame:
 def _tell(results: pl.DataFrame, what: str, as_json: bool) -> None:
     refused = results.filter(pl.col("status") == "refused")
     if as_json:
-        _print_json({"results": results.rename({"correction_id": "key"}).to_dicts()})
+        print_json({"results": results.rename({"correction_id": "key"}).to_dicts()})
     else:
         for row in results.iter_rows(named=True):
             is_good = row["status"] == "accepted"
@@ -536,35 +544,6 @@ def _tell(results: pl.DataFrame, what: str, as_json: bool) -> None:
     raise typer.Exit(1 if refused.height else 0)
 
 
-def _described(one: Any) -> dict[str, Any]:
-    fields = ("name", "label", "help", "secret", "required", "default", "replaced_by")
-    return {
-        "name": one.name,
-        "title": one.title,
-        "docs": one.docs,
-        "capabilities": sorted(capability.value for capability in one.capabilities),
-        "incremental": sorted(one.incremental),
-        "readable": {kind: sorted(names) for kind, names in one.readable.items()},
-        "writable": {kind: sorted(names) for kind, names in one.writable.items()},
-        "credentials": [{name: getattr(field, name) for name in fields} for field in one.credentials],
-        "setup": list(one.setup),
-        "notes": list(one.notes),
-    }
-
-
-def _print_platform(one: Any) -> None:
-    out.print(f"[bold]{escape(one.title)}[/]  [dim]{one.docs}[/]\n")
-    for number, step in enumerate(one.setup, 1):
-        out.print(f"  {number}. {escape(step)}")
-    table = _table("Credential", "", "Meaning")
-    for field in one.credentials:
-        kind = "no longer used" if field.replaced_by else "required" if field.required else "optional"
-        table.add_row(field.name, kind, f"[dim]{escape(field.replaced_by or f'{field.label}: {field.help}')}[/]")
-    out.print(table)
-    for note in one.notes:
-        out.print(f"  [dim]-[/] {escape(note)}")
-
-
 @contextmanager
 def _workspace(database: str | None) -> Iterator[Workspace]:
     workspace = Workspace(database)
@@ -572,18 +551,6 @@ def _workspace(database: str | None) -> Iterator[Workspace]:
         yield workspace
     finally:
         workspace.close()
-
-
-@contextmanager
-def _spinner(text: str, *, quiet: bool) -> Iterator[Any]:
-    if quiet or not err.is_terminal:
-        yield lambda _: None
-        return
-    with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True
-    ) as progress:
-        task = progress.add_task(text)
-        yield lambda count: progress.update(task, description=f"{text}: {count:,} records")
 
 
 def _serve(workspace: Workspace, *, port: int, host: str = "127.0.0.1") -> None:
@@ -626,7 +593,7 @@ def _review(workspace: Workspace, connection: str | None, by: str, limit: int) -
         out.print(
             f"\n[bold]{escape(pattern['field'])}[/] on {escape(pattern['channel'])}: {escape(pattern['description'])}"
         )
-        table = _table("Record", "Observed", "Suggested", "Confidence", "Waits because")
+        table = new_table("Record", "Observed", "Suggested", "Confidence", "Waits because")
         for row in rows.head(8).iter_rows(named=True):
             table.add_row(
                 *(escape(str(row[n])[:60]) for n in ("record_key", "observed", "suggested")),
@@ -665,103 +632,8 @@ def _review_rows(workspace: Workspace, rows: pl.DataFrame, by: str) -> int:
     return decided
 
 
-def _print_demo(result: dict[str, Any]) -> None:
-    out.print()
-    names = ("name", "products", "orders", "issues", "auto_corrected", "pending", "verified", "failed")
-    shown = {"auto_corrected": "Auto"}
-    table = _table(*(shown.get(n, n.capitalize()) for n in names), numbers=set(range(1, len(names))))
-    for row in result["connections"]:
-        table.add_row(*(str(row[n]) for n in names))
-    out.print(table)
-    _print_metrics(result["metrics"])
-
-
-def _print_metrics(found: dict[str, float | None]) -> None:
-    for name, value in found.items():
-        out.print(f"  [dim]{name.replace('_', ' '):<24}[/] {'not yet' if value is None else f'{value:,.3g}'}")
-
-
-def _print_sync(results: list[dict[str, Any]]) -> None:
-    shown = (
-        "products",
-        "orders",
-        "issues",
-        "resolved",
-        "auto_corrected",
-        "pending",
-        "pushed",
-        "verified",
-        "failed",
-        "conflicts",
-        "quarantined",
-        "seconds",
-    )
-    table = _table(
-        "Connection", *(n.replace("_", " ").capitalize() for n in shown), numbers=set(range(1, len(shown) + 1))
-    )
-    for one in results:
-        if "error" not in one:
-            table.add_row(escape(one["name"]), *(f"{one['counts'].get(n, 0):g}" for n in shown))
-    if table.row_count:
-        out.print(table)
-    for one in results:
-        if "error" in one:
-            err.print(f"[red]{escape(one['name'])}[/]: {escape(one['error'])}")
-        for note in one.get("notes", []):
-            out.print(f"[yellow]note[/] {escape(one['name'])}: {escape(note)}")
-
-
-def _print_report(report: Any, target: Path | None) -> None:
-    out.print("\n".join(f"[dim]{escape(note)}[/]" for note in report.notes[:2]))
-    columns = [note.partition(" (")[0] for note in report.notes[2:] if " -> " in note]
-    out.print(f"[dim]columns: {escape(', '.join(columns))}[/]")
-    for note in report.notes[2:]:
-        if " -> " not in note:
-            out.print(f"[dim]{escape(note)}[/]")
-    table = _table("Count", "Share", "What is wrong", numbers={0, 1})
-    for row in report.by_rule().iter_rows(named=True):
-        colour = "red" if row["severity"] == "error" else "yellow"
-        example = f"\n[dim]for example[/] {escape(row['example'])}" if row["example"] else ""
-        wrong = f"[bold]{row['field']}[/] [{colour}]{row['rule_id']}[/]\n[dim]{escape(row['why'])}[/]{example}"
-        table.add_row(f"{row['count']:,}", f"{row['share']:.1%}", wrong)
-    if table.row_count:
-        out.print(table)
-    for row in report.quarantined.head(5).iter_rows(named=True):
-        out.print(f"[yellow]set aside[/] {escape(row['record_key'])}: {escape(row['error'])}")
-    touched = report.issues["record_key"].n_unique()
-    out.print(
-        f"[bold]{report.records:,}[/] records, [bold]{report.issues.height:,}[/] issues on {touched:,} of them, {report.quarantined.height:,} rows set aside"
-    )
-    if target:
-        out.print(f"All issues are in {escape(str(target))}")
-
-
-def _table(*titles: str, numbers: set[int] | None = None) -> Table:
-    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    for place, title in enumerate(titles):
-        table.add_column(title, justify="right" if place in (numbers or set()) else "left", overflow="fold")
-    return table
-
-
-def _print_frame(frame: pl.DataFrame) -> None:
-    numeric = {place for place, dtype in enumerate(frame.dtypes) if dtype.is_numeric()}
-    table = _table(*(name.replace("_", " ") for name in frame.columns), numbers=numeric)
-    for row in frame.iter_rows():
-        table.add_row(*("" if v is None else escape(f"{v:.4g}" if isinstance(v, float) else str(v)) for v in row))
-    out.print(table)
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, default=str, ensure_ascii=False))
-
-
 def _text(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from None
-
-
-def _fail(error: BaseException) -> None:
-    err.print(f"[red]error[/] {escape(str(error))}", soft_wrap=True)
-    raise SystemExit(2)
