@@ -174,7 +174,7 @@ def signature_of(key: str, *, host: str, path: str, query: Mapping[str, str], fo
     OpenCart 4.1.0.4, catalog/controller/startup/api.php and system/library/request.php (read 2026-11-23); vectors that a
     live shop accepted are in the tests. The server hashes what it has cleaned: every value trimmed and HTML-escaped.
     """
-    cleaned = {name: html.escape(value.strip(), quote=False).replace('"', "&quot;") for name, value in form.items()}
+    cleaned = {name: _escaped(value.strip()) for name, value in form.items()}
     # As PHP's http_build_query: blanks as plus signs, everything else that is not plain percent-encoded, the tilde too.
     body = "&".join(
         f"{quote_plus(n).replace('~', '%7E')}={quote_plus(v).replace('~', '%7E')}" for n, v in cleaned.items()
@@ -184,6 +184,11 @@ def signature_of(key: str, *, host: str, path: str, query: Mapping[str, str], fo
     lines = [query["route"], query["call"], query["username"], host, path, *shared, digest, query["time"]]
     mac = hmac.new(key.encode(), "".join(f"{line}\n" for line in lines).encode(), hashlib.sha1)
     return base64.b64encode(mac.digest()).decode()
+
+
+def _escaped(value: str) -> str:
+    """A text as OpenCart stores it: an apostrophe stays (PHP's ENT_COMPAT, system/library/request.php of every release)."""
+    return html.escape(value, quote=False).replace('"', "&quot;")
 
 
 def _unescaped(name: str) -> Any:
@@ -229,9 +234,13 @@ def _texts(payload: Payload, language: str) -> Payload:
 
 def _filled(name: str, longest: int) -> Any:
     def write(value: str, current: Payload) -> dict[str, Any]:
-        if not 1 <= len(value) <= longest:
-            raise InvalidError(f"{name} has {len(value)} characters; OpenCart takes 1 to {longest}.")
-        return {name: html.escape(value, quote=True)}
+        stored = _escaped(value)
+        if not 1 <= len(stored) <= longest:
+            raise InvalidError(
+                f"{name} has {len(stored)} characters as it is stored (& < > and quotes count as their names); OpenCart takes 1 "
+                f"to {longest}."
+            )
+        return {name: stored}
 
     return write
 
@@ -239,8 +248,10 @@ def _filled(name: str, longest: int) -> Any:
 def _number_of(name: str, canonical: str, *, whole: bool = False) -> Any:
     def write(value: str, current: Payload) -> dict[str, Any]:
         number = plain_number(value)
-        if number is None or number < 0 or (whole and not value.isdigit()):
-            wanted = "whole number, such as 7" if whole else "plain number with a point, such as 12.50"
+        # Columns int and decimal(15,4): the shop would cut a number that does not fit, and say nothing.
+        most, places = (2**31 - 1, 0) if whole else (Decimal("99999999999.9999"), 4)
+        if number is None or not 0 <= number <= most or number != round(number, places) or (whole and "." in value):
+            wanted = "whole number, such as 7" if whole else "plain number of at most four places, such as 12.50"
             raise InvalidError(f"{canonical} {value!r} is not a {wanted}. The shop would store another one.")
         return {name: value}
 
@@ -255,7 +266,7 @@ def _measure(name: str, canonical: str, kind: str, units: Mapping[str, Amount]) 
                 f"{canonical} cannot be written: the product's {kind} {current.get(kind)!r} is not known here."
             )
         converted = unit.from_canonical(value)
-        if converted is None or converted.startswith("-"):
+        if converted is None or converted.startswith("-") or len(converted.partition(".")[2]) > 8:
             raise InvalidError(f"{canonical} {value!r} is not a plain number, such as 1300.")
         return {name: converted}
 
@@ -360,7 +371,7 @@ class OpenCart(RestConnector):
             needs_current=frozenset({"title", "description", "gtin", "weight_g", "length_mm", "width_mm", "height_mm"}),
             fields={
                 "title": _filled("name", 255),
-                "description": lambda value, current: {"description": html.escape(value, quote=True)},
+                "description": lambda value, current: {"description": _escaped(value)},
                 "brand": lambda value, current: {"manufacturer": value},
                 "price": _number_of("price", "price"),
                 "quantity": _number_of("quantity", "quantity", whole=True),
@@ -521,9 +532,12 @@ class OpenCart(RestConnector):
         if not name:
             return "0"
         stream = Stream(path="manufacturers", fields={}, rows="data", pages=self.streams["product"].pages)
-        for page in stream.pages.pages(
-            lambda position: self._ask(self._profile.manufacturers.format(**position)), "data"
-        ):  # type: ignore[arg-type]
+
+        def ask(position: Mapping[str, str] | str) -> Answer:
+            assert not isinstance(position, str), "the extension gives no links"
+            return self._ask(self._profile.manufacturers.format_map(position))
+
+        for page in stream.pages.pages(ask, stream.rows):
             for one in page:
                 if html.unescape(text(one.get("name"))) == name:
                     return text(one["manufacturer_id"])

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from connectors.sandbox.catalogue import Catalogue
-from connectors.sandbox.opencart_store import Shop
+from connectors.sandbox.opencart_store import Shop, escaped
 from connectors.sandbox.routes import Call, Refusal, RoutedTwin, route
 from connectors.sandbox.server import Answer, Incoming
 from connectors.sandbox.shelf import Document
@@ -291,7 +291,7 @@ class OpenCartTwin(RoutedTwin):
         key = form.get("order_id") or call.query.get("order_id", "")
         if key not in self.state.orders:
             return Answer.json(200, _NO_ORDER)
-        self.state.add_history(key, {**form, "comment": html.escape(form.get("comment", ""), quote=True)})
+        self.state.add_history(key, {**form, "comment": escaped(form.get("comment", ""))})
         return Answer.json(200, _MODIFIED)
 
     def _empty_cart(self, call: Call, form: Mapping[str, str]) -> Answer:
@@ -318,7 +318,7 @@ class OpenCartTwin(RoutedTwin):
         now = self.clock().timestamp()
         if not query["time"].isdigit() or abs(now - int(query["time"])) > _WINDOW_S:
             return False
-        cleaned = {name: html.escape(value.strip(), quote=False).replace('"', "&quot;") for name, value in form.items()}
+        cleaned = {name: escaped(value.strip()) for name, value in form.items()}
         body = urlencode(cleaned).replace("~", "%7E")
         folder = call.incoming.path.rpartition("/")[0] + "/"
         parts = [query["route"], query["call"], query["username"], call.incoming.headers.get("host", ""), folder]

@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.sandbox.shelf import Document, Shelf, moment_of
 
-__all__ = ["STATUSES", "Shop"]
+__all__ = ["STATUSES", "Shop", "escaped"]
 
 STATUSES = {"paid": "2", "fulfilled": "3", "pending": "1", "cancelled": "7"}
 _NAMES = {"1": "Pending", "2": "Processing", "3": "Shipped", "5": "Complete", "7": "Canceled"}
@@ -67,9 +67,9 @@ class Shop(Shelf):
                 "product_description": [
                     {
                         "language_id": "1",
-                        "name": _escaped(name),
-                        "description": _escaped(product["description"]),
-                        "meta_title": _escaped(name),
+                        "name": escaped(name),
+                        "description": escaped(product["description"]),
+                        "meta_title": escaped(name),
                     },
                     {"language_id": "2", "name": f"DE {key}", "description": "", "meta_title": f"DE {key}"},
                 ],
@@ -95,9 +95,9 @@ class Shop(Shelf):
             "telephone": order["phone"],
             "shipping_firstname": ship_first,
             "shipping_lastname": ship_last,
-            "shipping_address_1": _escaped(order["ship_street"]),
-            "shipping_city": _escaped(order["ship_city"]),
-            "shipping_zone": _escaped(order["ship_region"]),
+            "shipping_address_1": escaped(order["ship_street"]),
+            "shipping_city": escaped(order["ship_city"]),
+            "shipping_zone": escaped(order["ship_region"]),
             "shipping_postcode": order["ship_postal_code"],
             "shipping_country": order["ship_country"],
             "shipping_iso_code_2": order["ship_country"],
@@ -128,7 +128,7 @@ class Shop(Shelf):
         if row is not None:
             self._change_product(row, field, value)
         elif order is not None and field in _ORDER_FIELDS:
-            order[_ORDER_FIELDS[field]] = _escaped(value)
+            order[_ORDER_FIELDS[field]] = escaped(value)
         elif order is not None:
             raise KeyError(f"An order has no field {field!r}")
         else:
@@ -140,7 +140,7 @@ class Shop(Shelf):
     def _change_product(self, row: Document, field: str, value: str) -> None:
         texts = {"title": "name", "description": "description"}
         if field in texts:
-            row["product_description"][0][texts[field]] = _escaped(value)
+            row["product_description"][0][texts[field]] = escaped(value)
         elif field == "price":
             row["price"] = f"{Decimal(value):.4f}"
         elif field in ("quantity", "sku", "mpn"):
@@ -224,12 +224,13 @@ class Shop(Shelf):
         if not name:
             return "0"
         for key, one in makers.items():
-            if one["name"] == _escaped(name):
+            if one["name"] == escaped(name):
                 return key
         key = str(self.next_number("manufacturer", 5))
-        makers[key] = {"manufacturer_id": key, "name": _escaped(name), "sort_order": "0"}
+        makers[key] = {"manufacturer_id": key, "name": escaped(name), "sort_order": "0"}
         return key
 
 
-def _escaped(value: Any) -> str:
-    return html.escape(str(value), quote=True)
+def escaped(value: Any) -> str:
+    """A text as OpenCart cleans it (PHP's ENT_COMPAT): an apostrophe stays."""
+    return html.escape(str(value), quote=False).replace('"', "&quot;")

@@ -156,6 +156,16 @@ def test_texts_are_unescaped_once_and_every_language_survives(opened: Any) -> No
     assert one.read("product", [(key, "")])["title"][0] == 'Pots <b> & "pans"'
 
 
+def test_an_apostrophe_is_stored_as_the_shop_itself_stores_it(opened: Any) -> None:
+    twin, one = opened()
+    key, row = next(iter(twin.state.products.items()))
+    row["product_description"][0]["name"] = "Chef's knife"
+    assert push(one, key, "title", 'Chef\'s "best" knife')["status"].to_list() == ["accepted"]
+    assert row["product_description"][0]["name"] == "Chef's &quot;best&quot; knife"
+    assert push(one, key, "title", "Chef's knife")["status"].to_list() == ["accepted"]
+    assert row["product_description"][0]["name"] == "Chef's knife", "undone, byte by byte"
+
+
 def test_prices_are_net_and_orders_in_the_buyers_currency(opened: Any) -> None:
     twin, one = opened()
     key, row = next(iter(twin.state.products.items()))
@@ -195,10 +205,14 @@ def test_notices_of_php_are_passed_over_and_reported(opened: Any) -> None:
     ("field", "value", "reason"),
     [
         ("price", "12,50", "invalid"),
+        ("price", "12.34567", "invalid"),
+        ("price", "100000000000", "invalid"),
         ("quantity", "7.5", "invalid"),
         ("quantity", "-1", "invalid"),
+        ("quantity", "2147483648", "invalid"),
         ("weight_g", "1.3 kg", "invalid"),
         ("title", "x" * 256, "invalid"),
+        ("title", "&" * 52, "invalid"),
         ("mpn", "x" * 65, "invalid"),
         ("gtin", "12345", "invalid"),
         ("brand", "Nobody at all", "unknown_value"),
