@@ -12,7 +12,11 @@ What differs from other platforms:
 - The limit is counted for all apps of a store together; room and reset come with each answer.
 
 Unconfirmed in the fact sheet: 250 rows a page of V2 (100 are asked for), and that status 0 is an abandoned checkout (left
-out). An order's status is named by its number, because merchants rename the words; its status is not written.
+out); that a change of a variant alone moves its product's time, so that an incremental reading finds it. An order's status
+is named by its number, because merchants rename the words; its status is not written.
+
+The file is longer than most because two versions of the interface, products on two levels and addresses in two places each
+need their own reading and writing; nothing of it is generic.
 
 References
 ----------
@@ -28,6 +32,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 from babel import Locale
@@ -708,16 +713,20 @@ class BigCommerce(RestConnector):
     def put_many(self, kind: str, prepared: Sequence[Prepared]) -> Outcomes:
         """Adjustments in one call, products by ten, variants by fifty; a batch that is refused goes one by one."""
         if kind == "stock":
-            return self._batch(kind, prepared, lambda: self._adjust(prepared))
+            return self._batch(kind, prepared, partial(self._adjust, prepared))
         outcomes: Outcomes = {}
-        variants = [one for one in prepared if "/" in one.key and set(one.fragment) <= _IN_BULK]
-        products = [one for one in prepared if "/" not in one.key and "images" not in one.fragment]
-        rest = [one for one in prepared if one not in variants and one not in products]
+        products: list[Prepared] = []
+        variants: list[Prepared] = []
+        rest: list[Prepared] = []
+        for one in prepared:
+            is_variant, names = "/" in one.key, set(one.fragment)
+            batch = variants if is_variant and names <= _IN_BULK else products if not is_variant else rest
+            (rest if "images" in names else batch).append(one)
         for start in range(0, len(products), _PRODUCTS_AT_ONCE):
             some = products[start : start + _PRODUCTS_AT_ONCE]
-            outcomes |= self._batch(kind, some, lambda some=some: self._put_list("v3/catalog/products", some))
+            outcomes |= self._batch(kind, some, partial(self._put_list, "v3/catalog/products", some))
         if variants:
-            outcomes |= self._batch(kind, variants, lambda: self._put_list("v3/catalog/variants", variants))
+            outcomes |= self._batch(kind, variants, partial(self._put_list, "v3/catalog/variants", variants))
         return outcomes | {key: one for other in rest for key, one in self._put_record(kind, other).items()}
 
     def _put_list(self, path: str, prepared: Sequence[Prepared]) -> None:

@@ -19,6 +19,9 @@ Unconfirmed in the fact sheet and so a setting with a default: which attributes 
 Adobe's SaaS edition (other addresses and keys), shops without multi-source inventory as far as stock goes, an order's state
 (it follows from invoices and shipments), region (a number decides it) and e-mail, and pictures (files, not addresses).
 
+The file is longer than most because nearly nothing stands in a record itself: brand, options, categories, parents and stock
+are looked up, and there are four ways to write, each with answers of its own.
+
 References
 ----------
 Adobe Commerce Web API, github AdobeDocs/commerce-webapi at e2275b5 (2026-08), read 2026-11-25: paging, bulk routes and their
@@ -32,6 +35,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -92,7 +96,7 @@ def _signs(given: Given) -> bool:
 def _address(given: Given) -> str:
     typed = re.sub(r"/rest(/.*)?$", "", given["store_url"].rstrip("/"))
     plain_http = _signs(given) or given["plain_http"].lower() == "yes"
-    return f"{site_address(typed, name='store_url', plain_http=plain_http)}/rest/{given['store_code']}"
+    return f"{site_address(typed, name='store_url', plain_http=plain_http)}/rest/{quote(given['store_code'], safe='')}"
 
 
 def _auth(opening: Opening) -> httpx.Auth:
@@ -690,9 +694,12 @@ class Magento(RestConnector):
             except RefusedError:
                 return self._one_by_one(kind, prepared)
             return _for_all(prepared, lambda one: Outcome())
-        prices = [one for one in prepared if set(one.fragment) == {"price"}]
-        reduced = [one for one in prepared if _special(one) is not None]
-        rest = [one for one in prepared if one not in prices and one not in reduced]
+        prices: list[Prepared] = []
+        reduced: list[Prepared] = []
+        rest: list[Prepared] = []
+        for one in prepared:
+            is_price = set(one.fragment) == {"price"}
+            (prices if is_price else reduced if _special(one) else rest).append(one)
         outcomes = self._price_list("base-prices", prices, lambda one: one.fragment)
         outcomes |= self._price_list("special-price", reduced, _special)
         if self._bulk_works and len(rest) >= _BULK_FROM:
