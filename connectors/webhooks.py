@@ -121,8 +121,9 @@ class Reply:
 class Signature(Protocol):
     """How a platform proves that an event is its own."""
 
-    secret: str
-    """Name of the credential field that is needed; empty where none is."""
+    @property
+    def secret(self) -> str:
+        """Name of the credential field that is needed; empty where none is."""
 
     def check(self, delivery: Delivery, given: Given, ask: Ask) -> None:
         """Nothing when the proof holds.

@@ -78,6 +78,9 @@ _GRADES = {9: "PREMIUM", 0: "EXCELLENT", 1: "VERY_GOOD", 2: "GOOD", 3: "FAIR", 4
 _ONLINE = 2
 _NEW, _ACCEPTED, _SHIPPED, _CANCELLED, _REFUNDED_BEFORE, _REFUNDED, _UNPAID = 1, 2, 3, 4, 5, 6, 7
 _YES, _NO = (_ACCEPTED, _SHIPPED, _REFUNDED), (_CANCELLED, _REFUNDED_BEFORE)
+_BLOCKED_S = 10.0
+"""How long the firewall keeps somebody out who was too fast; it does not say so itself."""
+
 _FEW = 20
 """Up to so many listings are read one by one, more by a walk through the list with 50 on a page."""
 
@@ -275,6 +278,7 @@ class BackMarket(RestConnector):
             request_id=("x-request-id", "cf-ray"),
             words=_words,
             exceptions=_firewall,
+            pause_s=lambda headers: _BLOCKED_S if "cf-ray" in headers else None,
             advice={
                 Action.REAUTHENTICATE: "Check the token (back office > Options > Integrations; it ends with a change of the "
                 "password) and the platform: EU, NA, AP and their test platforms have tokens of their own.",

@@ -481,7 +481,9 @@ def _parts(incoming: Incoming) -> dict[str, bytes]:
     message = BytesParser(policy=HTTP).parsebytes(head + incoming.body)
     found = {}
     for part in message.iter_parts():
-        found[str(part.get_param("name", header="content-disposition"))] = part.get_payload(decode=True) or b""
+        content = part.get_content()
+        name = str(part.get_param("name", header="content-disposition"))
+        found[name] = content if isinstance(content, bytes) else str(content).encode()
     return found
 
 

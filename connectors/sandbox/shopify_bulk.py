@@ -73,19 +73,15 @@ class Bulk:
     def start(self, info: Any, query: str, groupObjects: bool = False) -> Row:  # noqa: N803
         """Resolver of ``bulkOperationRunQuery``."""
         if problem := self._problem(query):
-            error = {"field": ["query"], "message": problem, "code": "INVALID"}
-            return {"bulkOperation": None, "userErrors": [error]}
+            return _refused(problem, "INVALID", field=["query"])
         if any(one["status"] == "RUNNING" for one in self._operations.values()):
-            error = {
-                "field": None,
-                "message": "A bulk query operation for this app and shop is already in progress.",
-                "code": "OPERATION_IN_PROGRESS",
-            }
-            return {"bulkOperation": None, "userErrors": [error]}
+            message = "A bulk query operation for this app and shop is already in progress."
+            return _refused(message, "OPERATION_IN_PROGRESS")
         number = len(self._operations) + 1
         lines = list(self._lines(query, grouped=groupObjects))
-        operation = {
-            "id": gid("BulkOperation", number),
+        name = gid("BulkOperation", number)
+        operation: Row = {
+            "id": name,
             "status": "CREATED",
             "type": "QUERY",
             "query": query,
@@ -100,9 +96,9 @@ class Bulk:
         }
         shown = {**operation}
         operation |= {"status": "RUNNING"}
-        self._operations[operation["id"]] = operation
-        self._results[operation["id"]] = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-        self._asked[operation["id"]] = 0
+        self._operations[name] = operation
+        self._results[name] = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+        self._asked[name] = 0
         return {"bulkOperation": shown, "userErrors": []}
 
     def state(self, asked: Row) -> Row | None:
@@ -139,8 +135,12 @@ class Bulk:
         return ""
 
     def _connections(self, query: str) -> int:
-        found = []
-        self._visited(query, lambda node, is_root: found.append(node) or node)
+        found: list[FieldNode] = []
+
+        def note(node: FieldNode, is_root: bool) -> None:
+            found.append(node)
+
+        self._visited(query, note)
         return len(found)
 
     def _lines(self, query: str, *, grouped: bool) -> Iterator[Row]:
@@ -188,6 +188,10 @@ class Bulk:
                 return change(node, is_root) if is_list else None
 
         return print_ast(visit(parse(query), TypeInfoVisitor(types, Change())))
+
+
+def _refused(message: str, code: str, *, field: list[str] | None = None) -> Row:
+    return {"bulkOperation": None, "userErrors": [{"field": field, "message": message, "code": code}]}
 
 
 def _argument(name: str, value: Any) -> ArgumentNode:

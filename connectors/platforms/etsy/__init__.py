@@ -45,6 +45,7 @@ from connectors.platforms.etsy.reading import LINE, LISTING, RECEIPT, item_of, k
 from connectors.platforms.etsy.writing import NEEDS_CURRENT, OFFERED, WRITERS, changed_tree, quantity
 from connectors.remote import Given
 from connectors.rest import ADDRESS, Opening, Prepared, RestConnector, Site, Stream, Update, address_or
+from connectors.webhooks import Delivery, Event, Standard, Webhook, identified
 
 __all__ = ["PLATFORM"]
 
@@ -451,6 +452,12 @@ _ALWAYS: tuple[dict[str, Any], ...] = (
     _REQUIRED | {"field": "description", "label": "Description", "type": "text"},
 )
 
+
+def _events(delivery: Delivery) -> Iterator[Event]:
+    """One event a delivery; it says that an order was paid and not surely which, so what changed is read."""
+    yield Event(identified(delivery, "webhook-id"), "ORDER_PAID", "order")
+
+
 PLATFORM = Etsy.describe(
     name="etsy",
     title="Etsy",
@@ -464,6 +471,12 @@ PLATFORM = Etsy.describe(
             "what the merchant's consent gives at the end; every use makes a new one, which is kept here by itself",
         ),
         CredentialField("shop_id", "Shop number", "the call users/me tells it; not the shop's name", secret=False),
+        CredentialField(
+            "webhook_secret",
+            "Signing secret of the webhooks",
+            "of the endpoint in the developer portal (commercial apps); only for events",
+            required=False,
+        ),
         ADDRESS,
         CredentialField(
             "api_key",
@@ -493,5 +506,7 @@ PLATFORM = Etsy.describe(
         "An inventory whose quantities are all 0 is refused by Etsy; take the listing off sale (inactive) instead.",
     ),
     rewritten={"product": frozenset({"images"})},
+    # The recipe of the signature is unconfirmed (etsy/open-api issue 1509): an event that does not fit it is refused.
+    webhook=Webhook(Standard("webhook_secret"), _events, topics=("ORDER_PAID",)),
     extra=frozenset({Capability.SHIP_ORDERS, Capability.REQUIREMENTS}),
 )

@@ -175,7 +175,7 @@ def _made(name: str, pattern: str, wanted: str) -> Writer:
 
     def write(value: str, current: Payload) -> dict[str, Any]:
         same = {one: text(current.get(one)) for one in _MADE}
-        return {one: known for one, known in same.items() if known} | check(value, current)
+        return {one: known for one, known in same.items() if known} | dict(check(value, current))
 
     return write
 

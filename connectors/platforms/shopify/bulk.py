@@ -8,7 +8,7 @@ An operation is carried out in the background, costs no points for what it reads
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from connectors.client import Client
@@ -19,7 +19,7 @@ from connectors.platforms.shopify import documents
 
 __all__ = ["products", "regrouped"]
 
-Node = dict[str, Any]
+Node = Mapping[str, Any]
 
 _BATCH = 250
 _FINAL = frozenset({"CANCELED", "COMPLETED", "EXPIRED", "FAILED"})

@@ -57,8 +57,6 @@ def demands(part: Payload) -> Iterator[dict[str, Any]]:
             continue
         kind = schema["type"] if schema.get("type") in ("number", "integer") else "text"
         low, high = ("minLength", "maxLength") if kind == "text" else ("minimum", "maximum")
-        # Of pictures and identifiers a length says nothing: the ones are a list, the others padded.
-        is_bounded = name not in ("mainImageUrl", "productIdentifiers")
         yield {
             "field": _CANONICAL[name],
             "label": text(schema.get("title") or name),
