@@ -91,7 +91,7 @@ class AmazonTwin(RoutedTwin):
         self.is_participating = True
         self.most_listings = 1000
         self.is_stuck = False
-        self.seller = "A2" + self._secrets.randbytes(6).hex().upper()
+        self.seller = "A2" + self._secrets.randbytes(4).hex().upper()
         self._client = (
             f"amzn1.application-oa2-client.{self._secrets.randbytes(16).hex()}",
             f"amzn1.oa2-cs.v1.{self._secrets.randbytes(32).hex()}",

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import deepcopy
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -39,6 +39,7 @@ _IMPLIED = {"marketplace_id": MARKETPLACE, "audience": "ALL"}
 _FIXED = frozenset({"brand", "externally_assigned_product_identifier", "condition_type"})
 """Attributes that are not editable: taken and ignored."""
 
+_LONG = {"start_at": "2026-01-01T00:00:00Z", "end_at": "2099-12-31T00:00:00Z"}
 _STATES = {"paid": "UNSHIPPED", "pending": "PENDING", "fulfilled": "SHIPPED", "cancelled": "CANCELLED"}
 
 
@@ -155,6 +156,8 @@ class Shop(Shelf):
             attributes["externally_assigned_product_identifier"] = [_identifier(value)]
         elif field == "price":
             attributes["purchasable_offer"][0]["our_price"] = _schedule(value)
+        elif field == "sale_price":
+            attributes["purchasable_offer"][0]["discounted_price"] = _schedule(value, _LONG)
         elif field == "quantity":
             attributes["fulfillment_availability"][0]["quantity"] = row["live_quantity"] = int(value)
         elif field == "weight_g":
@@ -425,9 +428,7 @@ def _sold(product: Document, item: Document) -> Document:
         "our_price": _schedule(item["price"]),
     }
     if item["sale_price"]:
-        start = datetime(2026, 1, 1, tzinfo=UTC)
-        dates = {"start_at": _stamp(start), "end_at": _stamp(start + timedelta(days=3650))}
-        offer["discounted_price"] = _schedule(item["sale_price"], dates)
+        offer["discounted_price"] = _schedule(item["sale_price"], _LONG)
     attributes["purchasable_offer"] = [offer]
     attributes["fulfillment_availability"] = [
         {
@@ -513,10 +514,6 @@ def _money(amount: str) -> Document:
 
 def _number(value: Decimal) -> float:
     return int(value) if value == value.to_integral_value() else float(value)
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _asin(sku: str) -> str:
