@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Mapping
 from email.parser import BytesParser
 from email.policy import HTTP
+from secrets import token_hex
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -175,7 +176,8 @@ class EtsyTwin(RoutedTwin):
         return Answer.json(200, body | {"refresh_token": self._refresh_token})
 
     def _new_refresh_token(self) -> str:
-        return f"12345678.{self._secrets.randbytes(32).hex()}"
+        # Not from the seed: a caller remembers which tokens it used up, and another run must not give them out again.
+        return f"12345678.{token_hex(32)}"
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 
