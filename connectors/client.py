@@ -263,7 +263,7 @@ class Client:
         def again(state: RetryCallState) -> bool:
             nonlocal delay, advised
             error = state.outcome.exception() if state.outcome else None
-            chosen = self._delay_before_retry(error, tries=state.attempt_number, safe=safe)
+            chosen = self._delay_before_retry(error, call.operation, tries=state.attempt_number, safe=safe)
             delay = chosen or 0.0
             advised = chosen is not None and isinstance(error, RateLimitError)
             if advised and self._limit is not None:
@@ -287,12 +287,15 @@ class Client:
         """Release the connections."""
         self._http.close()
 
-    def _delay_before_retry(self, error: BaseException | None, *, tries: int, safe: bool) -> float | None:
+    def _delay_before_retry(
+        self, error: BaseException | None, operation: str, *, tries: int, safe: bool
+    ) -> float | None:
         """Seconds until the next try, or None to give up: the one place where this is decided.
 
-        The platform's own advice comes first, then what is wrong, then an exponential pause with jitter. A request
-        that was refused for being too fast was not carried out, so it may be sent again whatever it does; after a
-        network failure or a 5xx nobody knows, so only a harmless one is.
+        The platform's own advice comes first, then what is wrong, then an exponential pause with jitter, for one that
+        was too fast not less than its operation's rate asks for. A request that was refused for being too fast was not
+        carried out, so it may be sent again whatever it does; after a network failure or a 5xx nobody knows, so only a
+        harmless one is.
         """
         if not isinstance(error, PlatformError) or tries >= self._patience.attempts:
             return None
@@ -308,6 +311,8 @@ class Client:
         if advice is None:
             grown = min(self._patience.longest_s, self._patience.first_s * 2 ** (tries - 1))
             advice = grown / 2 + grown / 2 * self._random()
+            if isinstance(error, RateLimitError) and self._limit is not None:
+                advice = max(advice, self._limit.interval_s(operation))
         elif advice > self._patience.longest_advice_s:
             return None
         return advice if self.traffic.waited_s + advice <= self._patience.budget_s else None

@@ -37,6 +37,10 @@ class Limit(Protocol):
         """The server asked for silence: nobody is let through before these seconds are over."""
         ...
 
+    def interval_s(self, operation: str = "") -> float:
+        """Seconds in which one more call of that operation becomes possible."""
+        ...
+
 
 class TokenBucket:
     """A bucket that refills steadily; a call takes tokens out of it.
@@ -89,6 +93,10 @@ class TokenBucket:
         with self._lock:
             self._level = min(self._level, 1.0 - seconds * self._per_second)
             self._seen = self._clock()
+
+    def interval_s(self, operation: str = "") -> float:
+        """Seconds until an empty bucket has one token."""
+        return 1.0 / self._per_second
 
     @property
     def per_second(self) -> float:
@@ -157,6 +165,10 @@ class CostBucket:
         with self._lock:
             self._level = min(self._level, -seconds * self._restore)
             self._seen = self._clock()
+
+    def interval_s(self, operation: str = "") -> float:
+        """0: what a call costs is not known beforehand."""
+        return 0.0
 
     @property
     def maximum(self) -> float:
@@ -288,6 +300,10 @@ class Limiter:
     def pause(self, seconds: float, operation: str = "") -> None:
         """Nobody calls this operation before these seconds are over."""
         self._bucket(*self._which(operation)).pause(seconds)
+
+    def interval_s(self, operation: str = "") -> float:
+        """Seconds in which one more call of that operation becomes possible."""
+        return self._bucket(*self._which(operation)).interval_s()
 
     def _which(self, operation: str) -> tuple[str, Rate]:
         own = self._limits.operations.get(operation)
