@@ -17,6 +17,7 @@ from connectors.limits import Limiter
 from connectors.platform import CHANGES, SHIPMENTS, Connection, Connector, connector
 from connectors.platforms.bigcommerce import PLATFORM, BigCommerce
 from connectors.sandbox import Twin, make_catalogue, serve
+from connectors.sandbox.bigcommerce import BigCommerceTwin
 
 CREDENTIALS = {"store_hash": "abc123", "access_token": "token-0123456789"}
 STORE = {"name": "Norvik", "currency": "USD", "language": "en", "weight_units": "Ounces", "dimension_units": "Inches"}
@@ -28,7 +29,7 @@ class Recorder(httpx.BaseTransport):
     """Passes calls on and keeps them."""
 
     def __init__(self, inner: httpx.BaseTransport | None = None) -> None:
-        self.inner = inner or httpx.HTTPTransport()
+        self.inner = inner or httpx.HTTPTransport(verify=False)
         self.asked: list[httpx.Request] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -49,10 +50,19 @@ def catalogue():
     return make_catalogue(5, 30, orders=12, defects=0.0)
 
 
-@pytest.fixture
-def twin(catalogue) -> Iterator[Twin]:
-    with serve("bigcommerce", catalogue=catalogue, seed=5) as running:
+@pytest.fixture(scope="module")
+def host(catalogue) -> Iterator[Twin]:
+    """The one server of this module; each test puts a twin of its own behind it."""
+    with serve("bigcommerce", catalogue=catalogue) as running:
         yield running
+
+
+@pytest.fixture
+def twin(host: Twin) -> Twin:
+    fresh = BigCommerceTwin(catalogue=host.catalogue, seed=5)
+    fresh._server, fresh._port, fresh.requests = host._server, host._port, host.requests
+    host.answer = fresh.answer
+    return fresh
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from connectors.mapping import money
 from connectors.platform import CHANGES, SHIPMENTS, Connection, Connector, connector
 from connectors.platforms.magento import PLATFORM
 from connectors.sandbox import Twin, make_catalogue, serve
+from connectors.sandbox.magento import MagentoTwin
 
 CREDENTIALS = {
     "store_url": "https://shop.example.com",
@@ -34,7 +35,7 @@ class Recorder(httpx.BaseTransport):
     """Passes calls on and keeps them."""
 
     def __init__(self, inner: httpx.BaseTransport | None = None) -> None:
-        self.inner = inner or httpx.HTTPTransport()
+        self.inner = inner or httpx.HTTPTransport(verify=False)
         self.asked: list[httpx.Request] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -53,10 +54,19 @@ def catalogue():
     return make_catalogue(5, 16, orders=12, defects=0.0)
 
 
-@pytest.fixture
-def twin(catalogue) -> Iterator[Twin]:
-    with serve("magento", catalogue=catalogue, seed=5) as running:
+@pytest.fixture(scope="module")
+def host(catalogue) -> Iterator[Twin]:
+    """The one server of this module; each test puts a twin of its own behind it."""
+    with serve("magento", catalogue=catalogue) as running:
         yield running
+
+
+@pytest.fixture
+def twin(host: Twin) -> Twin:
+    fresh = MagentoTwin(catalogue=host.catalogue, seed=5)
+    fresh._server, fresh._port, fresh.requests = host._server, host._port, host.requests
+    host.answer = fresh.answer
+    return fresh
 
 
 @pytest.fixture

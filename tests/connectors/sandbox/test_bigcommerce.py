@@ -11,8 +11,10 @@ import httpx
 import pytest
 
 from connectors.sandbox import Twin, make_catalogue, serve
+from connectors.sandbox.bigcommerce import BigCommerceTwin
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+HTTP = httpx.Client()
 Call = Callable[..., httpx.Response]
 
 
@@ -36,10 +38,19 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def twin(catalogue, clock: Clock) -> Iterator[Twin]:
-    with serve("bigcommerce", catalogue=catalogue, clock=clock) as running:
+@pytest.fixture(scope="module")
+def host(catalogue) -> Iterator[Twin]:
+    """The one server of this module; each test puts a twin of its own behind it."""
+    with serve("bigcommerce", catalogue=catalogue) as running:
         yield running
+
+
+@pytest.fixture
+def twin(host: Twin, clock: Clock) -> Twin:
+    fresh = BigCommerceTwin(catalogue=host.catalogue, seed=5, clock=clock)
+    fresh._server, fresh._port, fresh.requests = host._server, host._port, host.requests
+    host.answer = fresh.answer
+    return fresh
 
 
 @pytest.fixture
@@ -50,7 +61,7 @@ def call(twin: Twin) -> Call:
 def caller(twin: Twin, token: str = "") -> Call:
     def send(method: str, path: str, **options: Any) -> httpx.Response:
         headers = {"X-Auth-Token": token or twin.credentials["access_token"]}
-        return httpx.request(
+        return HTTP.request(
             method, f"{twin.base_url}/stores/{twin.credentials['store_hash']}/{path}", headers=headers, **options
         )
 
@@ -69,7 +80,7 @@ class TestDoor:
     def test_a_wrong_token_a_wrong_store_and_a_missing_scope(self, twin: Twin, catalogue) -> None:
         assert caller(twin, "wrong")("GET", "v2/store").status_code == 401
         url = f"{twin.base_url}/stores/zzz999/v2/store"
-        assert httpx.get(url, headers={"X-Auth-Token": twin.credentials["access_token"]}).status_code == 404
+        assert HTTP.get(url, headers={"X-Auth-Token": twin.credentials["access_token"]}).status_code == 404
         with serve("bigcommerce", catalogue=catalogue, lacks=["store_inventory"]) as running:
             refused = caller(running)("GET", "v3/inventory/items")
         assert refused.status_code == 403

@@ -14,7 +14,9 @@ import httpx
 import pytest
 
 from connectors.sandbox import Twin, make_catalogue, serve
+from connectors.sandbox.magento import MagentoTwin
 
+HTTP = httpx.Client()
 Call = Callable[..., httpx.Response]
 
 
@@ -23,10 +25,19 @@ def catalogue():
     return make_catalogue(5, 30, orders=12, defects=0.2)
 
 
-@pytest.fixture
-def twin(catalogue) -> Iterator[Twin]:
-    with serve("magento", catalogue=catalogue, bearer=True) as running:
+@pytest.fixture(scope="module")
+def host(catalogue) -> Iterator[Twin]:
+    """The one server of this module; each test puts a twin of its own behind it."""
+    with serve("magento", catalogue=catalogue) as running:
         yield running
+
+
+@pytest.fixture
+def twin(host: Twin) -> Twin:
+    fresh = MagentoTwin(catalogue=host.catalogue, seed=5, bearer=True)
+    fresh._server, fresh._port, fresh.requests = host._server, host._port, host.requests
+    host.answer = fresh.answer
+    return fresh
 
 
 @pytest.fixture
@@ -37,7 +48,7 @@ def call(twin: Twin) -> Call:
 def caller(twin: Twin) -> Call:
     def send(method: str, path: str, **options: Any) -> httpx.Response:
         headers = {"authorization": f"Bearer {twin.credentials['access_token']}"}
-        return httpx.request(method, f"{twin.base_url}/rest/{path}", headers=headers, **options)
+        return HTTP.request(method, f"{twin.base_url}/rest/{path}", headers=headers, **options)
 
     return send
 
@@ -76,8 +87,8 @@ class TestDoor:
     def test_a_signature_by_the_book_is_let_in_once(self, twin: Twin) -> None:
         url = f"{twin.base_url}/rest/all/V1/store/storeViews"
         headers = signed(twin, url)
-        assert httpx.get(url, headers=headers).status_code == 200
-        again = httpx.get(url, headers=headers)
+        assert HTTP.get(url, headers=headers).status_code == 200
+        again = HTTP.get(url, headers=headers)
         assert again.status_code == 401
         assert "nonce" in again.json()["message"]
 
@@ -91,13 +102,13 @@ class TestDoor:
     )
     def test_other_signatures_are_refused(self, twin: Twin, changed: dict[str, str], word: str) -> None:
         url = f"{twin.base_url}/rest/all/V1/store/storeViews"
-        answer = httpx.get(url, headers=signed(twin, url, **changed))
+        answer = HTTP.get(url, headers=signed(twin, url, **changed))
         assert answer.status_code in (400, 401)
         assert word in answer.json()["message"]
 
     def test_a_signature_of_another_address_is_invalid(self, twin: Twin) -> None:
         url = f"{twin.base_url}/rest/all/V1/store/storeViews"
-        answer = httpx.get(url, headers=signed(twin, url.replace("storeViews", "storeConfigs")))
+        answer = HTTP.get(url, headers=signed(twin, url.replace("storeViews", "storeConfigs")))
         assert answer.json()["message"].startswith("The signature is invalid")
 
     def test_a_bare_token_is_refused_unless_the_merchant_allows_it(self, catalogue) -> None:
