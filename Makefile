@@ -13,7 +13,7 @@ demo: $(INSTALLED)
 	$(BIN)/channelmend demo
 
 test: $(INSTALLED)
-	bash tests/services.sh $(BIN)/pytest -n auto --dist loadgroup
+	bash tests/services.sh $(BIN)/pytest -n auto --dist loadfile
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from connectors.sandbox.server import Twin, twins
+from connectors.sandbox.server import Twin
 from engine import Workspace
 from engine.settings import load_settings
 from engine.store import Store
@@ -24,15 +24,6 @@ SPECIFICATION = Watch(SHARED / "specs")
 if (SHARED / "specs").is_dir():
     Twin.watchers.append(SPECIFICATION)
 LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0"}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file stays on one worker, for its shared fixtures; what runs over every platform is divided by platform."""
-    known = set(twins())
-    for item in items:
-        values = item.callspec.params.values() if hasattr(item, "callspec") else ()
-        platform = next((one for one in values if isinstance(one, str) and one in known), "")
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.name} {platform}".strip()))
 
 
 @pytest.fixture(autouse=True)

@@ -60,7 +60,8 @@ def here(item: Payload, marketplace: str) -> dict[str, Any]:
         name: [one for one in entries if one.get("marketplace_id", marketplace) == marketplace]
         for name, entries in (item.get("attributes") or {}).items()
     }
-    return {**item, **kept, "attributes": attributes}
+    issues = [one for one in item.get("issues") or () if marketplace in one.get("marketplaceIds", (marketplace,))]
+    return {**item, **kept, "attributes": attributes, "issues": issues}
 
 
 def entry(listing: Payload, attribute: str) -> Payload:
@@ -160,7 +161,7 @@ def _attributes(listing: Payload) -> list[dict[str, str]]:
         for name, entries in listing["attributes"].items()
         if name not in _FIELDS and all(isinstance(one.get("value"), str | int | float) for one in entries)
     }
-    issues = [one for one in listing.get("issues") or () if one["severity"] == "ERROR"]
+    issues = [one for one in listing["issues"] if one["severity"] == "ERROR"]
     actions = {act["action"] for one in issues for act in at(one, "enforcements.actions") or ()}
     told = {
         "asin": text(_summary("asin")(listing)),
