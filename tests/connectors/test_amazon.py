@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import polars as pl
 import pytest
 
 from connectors.errors import CredentialError, PlatformError, ProtocolError, RateLimitError
 from connectors.limits import Limiter
-from connectors.manners import Patience
 from connectors.platform import CHANGES, SHIPMENTS, Connection, Connector, connector, platform
 from connectors.platforms.amazon.connector import Amazon
 from connectors.platforms.amazon.reading import LISTING_FIELDS, demands, here
@@ -205,12 +205,9 @@ class TestAccess:
         assert not answer.ok
         assert "Client authentication failed" in answer.messages[0]
 
-    @pytest.mark.parametrize("days", ["", "many", "-3", "0"])
+    @pytest.mark.parametrize("days", ["many", "-3", "0"])
     def test_days_that_are_no_number_are_told(self, open_: Open, days: str) -> None:
         one = open_(typed={"order_days": days})
-        if not days:
-            assert platform("amazon").credentials[6].default == "60"
-            return
         with pytest.raises(CredentialError, match="order_days"):
             fetched(one, "order")
 
@@ -548,8 +545,6 @@ class TestFeeds:
         assert upload.request.headers["content-type"] == "application/json; charset=UTF-8"
         assert "x-amz-access-token" not in upload.request.headers
         document = json.loads(upload.request.body)
-        import jsonschema_rs
-
         schema = json.loads((shared / "specs/amazon/feeds-schema/listings-feed-schema-v2.json").read_text())
         assert list(jsonschema_rs.validator_for(schema).iter_errors(document)) == []
         assert [one["messageId"] for one in document["messages"]] == [1, 2, 3, 4]
@@ -632,7 +627,6 @@ class TestFeeds:
     def test_a_few_listings_are_patched_one_by_one(self, twin: Twin, open_: Open, exchanges: list[Exchange]) -> None:
         push(open_(), *[(sku, "mpn", "M") for sku in self.rows(twin)])
         assert len(sent(exchanges, "PATCH", "/listings/")) == 4
-        assert platform("amazon").writable and Amazon.updates["product"].many_from == 100
 
 
 class TestOrders:
