@@ -3,6 +3,9 @@
 # Where a program is missing and this is root on Debian, it is installed; otherwise the tests that need it skip and say so.
 set -euo pipefail
 
+# Some shells of root leave out where Debian keeps runuser.
+export PATH="$PATH:/usr/sbin:/sbin"
+
 have() { command -v "$1" >/dev/null 2>&1; }
 postgres_bin() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1; }
 
