@@ -231,6 +231,12 @@ class Client:
                 for part in response.iter_bytes():
                     self.traffic.received_bytes += len(part)
                     *whole, rest = (rest + part).split(b"\n")
+                    if len(rest) > self._patience.largest_answer:
+                        raise ProtocolError(
+                            f"{self._who()}: a line of the document is larger than {self._patience.largest_answer} bytes and "
+                            "was not read on. Tell the platform's support.",
+                            **self._where(response),
+                        )
                     yield from (line for line in whole if line)
                 if rest:
                     yield rest

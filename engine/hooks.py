@@ -32,7 +32,7 @@ __all__ = ["LARGEST", "Delivery", "Reply", "counts", "handle", "receive", "waiti
 LARGEST = 2 * 1024 * 1024
 """Bytes of the largest event that is taken; the platforms' own are below 100 kB, but for orders with many lines."""
 
-WAITING, DONE, ECHO, IGNORED, FAILED = "waiting", "done", "echo", "ignored", "failed"
+WAITING, DONE, ECHO, IGNORED = "waiting", "done", "echo", "ignored"
 
 
 def receive(workspace: Workspace, name: str, delivery: Delivery) -> Reply:
@@ -95,12 +95,12 @@ def handle(workspace: Workspace, name: str) -> jobs.Run:
 
 
 def _read_again(workspace: Workspace, run: jobs.Run, name: str, kind: str, events: Sequence[dict[str, Any]]) -> None:
-    keys = [(key, parent) for one in events for key, parent in one["record_keys"]["keys"]]
-    if len(keys) < len(events):
+    if any(not one["record_keys"]["keys"] for one in events):
         # Somebody speaks of a change without saying of what: everything that changed is read.
         jobs.take_changes(workspace, run, name, kind)
         _settle(workspace, name, events, DONE)
         return
+    keys = [(key, parent) for one in events for key, parent in one["record_keys"]["keys"]]
     changed = jobs.take_records(workspace, run, name, kind, list(dict.fromkeys(keys)))
     moved = [one for one in events if {key for key, _ in one["record_keys"]["keys"]} & changed]
     echoes = [one for one in events if one not in moved]

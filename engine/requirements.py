@@ -34,10 +34,11 @@ LIFE = timedelta(days=7)
 MOST = 50
 """Categories that one run asks for; the others come with the next runs."""
 
+_NUMBER = (("minimum", "value", "at least"), ("maximum", "value", "at most"))
 _BOUNDS = {
-    "text": (("length", "minimum"), ("length", "maximum")),
-    "number": (("minimum", "value"), ("maximum", "value")),
-    "integer": (("minimum", "value"), ("maximum", "value")),
+    "text": (("length", "minimum", "at least"), ("length", "maximum", "at most")),
+    "number": _NUMBER,
+    "integer": _NUMBER,
 }
 """Type to the check and its parameter for the lower and the upper bound."""
 
@@ -110,9 +111,8 @@ def _demands(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         return
     if row["level"] == "required":
         yield shared | {"check": "required", "params": {}, "why": "must be given"}
-    for (check, name), bound in zip(_BOUNDS.get(row["type"], ()), (row["minimum"], row["maximum"]), strict=False):
+    for (check, name, word), bound in zip(_BOUNDS.get(row["type"], ()), (row["minimum"], row["maximum"]), strict=False):
         if bound is not None:
-            word = "at least" if bound == row["minimum"] and name != "maximum" and check != "maximum" else "at most"
             unit = " characters" if row["type"] == "text" else ""
             limit = int(bound) if row["type"] == "text" else bound
             yield shared | {"check": check, "params": {name: limit}, "why": f"may have {word} {limit:g}{unit}"}

@@ -190,10 +190,10 @@ class Workspace:
         return hooks.waiting(self)
 
     def handle_events_calmly(self, name: str) -> str:
-        """As `handle_events`, in words: a platform that cannot be read now leaves its events waiting."""
+        """As `handle_events`, in words: what cannot be worked on now waits on, and the events of other connections do not."""
         try:
             return f"{name}: {self.handle_events(name)}"
-        except PlatformError as error:
+        except (ChannelmendError, PlatformError) as error:
             return f"{name}: the events wait on. {error}"
 
     def suggest(self, name: str) -> jobs.Run:

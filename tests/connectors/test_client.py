@@ -219,6 +219,19 @@ def test_an_endless_answer_is_given_up() -> None:
         bench.client.send("GET", "/things")
 
 
+def test_a_document_of_one_endless_line_is_given_up() -> None:
+    def endless() -> Iterator[bytes]:
+        yield b"first\n"
+        while True:
+            yield b"x" * 1000
+
+    bench = Bench(httpx.Response(200, content=endless()), patience=Patience(largest_answer=10_000))
+    lines = bench.client.lines("https://storage.example.com/signed")
+    assert next(lines) == b"first"
+    with pytest.raises(ProtocolError, match="larger than 10000 bytes"):
+        next(lines)
+
+
 def test_an_answer_that_only_drips_is_given_up() -> None:
     time = iter(range(0, 100_000, 200))
 

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.sandbox import Twin, make_catalogue, serve
-from connectors.webhooks import Delivery
+from connectors.webhooks import Delivery, Event
 from engine import Workspace, hooks
 from engine.store.tables import audit_log, webhook_events
 
@@ -120,6 +120,21 @@ def test_a_platform_that_is_down_leaves_its_events_waiting(shop: Workspace, twin
     twin.fault("500", count=1000)
     assert "wait on" in shop.handle_events_calmly("shop")
     assert shop.waiting_events() == ["shop"]
+
+
+def test_an_event_that_names_nothing_is_not_lost_among_those_that_do(shop: Workspace, twin: Twin) -> None:
+    first, second, changed = shop.lake.current("shop", "product").collect()["record_key"].to_list()[:3]
+    twin.state.edit(changed, "title", "Another title")
+    named = Event("e-1", "several", "product", ((first, ""), (second, "")))
+    hooks._keep(shop, "shop", [named, Event("e-2", "something", "product")])
+    shop.handle_events("shop")
+    assert shop.lake.find("shop", "product", [changed])["title"][0] == "Another title"
+
+
+def test_events_of_a_connection_that_is_not_there_stop_nobody_else(shop: Workspace) -> None:
+    hooks._keep(shop, "gone", [Event("e-1", "something", "product")])
+    assert "wait on" in shop.handle_events_calmly("gone")
+    assert shop.waiting_events() == ["gone"]
 
 
 def test_a_customer_leaves_every_snapshot(shop: Workspace, twin: Twin) -> None:
