@@ -1,5 +1,8 @@
 """BigCommerce: V3 for catalogue and inventory, V2 for orders and the store; github bigcommerce/docs at 24f580c (2026-04-01).
 
+A package and not one file because two versions of the interface are in use: `reading` puts products, variants and orders
+together, `writing` sorts changes by the call that takes them.
+
 What differs from other platforms:
 
 - Every product has a base variant. A product without options is sold as it is and its base variant is not shown; one with

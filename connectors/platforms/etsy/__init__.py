@@ -1,5 +1,8 @@
 """Etsy: Open API v3, description of 2026-06-09 (read 2026-11-25).
 
+A package and not one file because an inventory is a tree that is only written whole: `reading` takes it apart into rows,
+`writing` puts changes back into it.
+
 What differs from other platforms:
 
 - The header ``x-api-key`` holds keystring and shared secret; the merchant's consent is a refresh token of which every use

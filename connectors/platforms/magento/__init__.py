@@ -1,5 +1,8 @@
 """Magento Open Source and Adobe Commerce, self-hosted or in Adobe's platform cloud: REST V1, read from 2.4.9 (and 2.4.6).
 
+A package and not one file because neither values nor links come as words: `reading` looks up what the numbers mean,
+`writing` what to send for a word, singly or as a bulk that is asked for.
+
 What differs from other platforms:
 
 - Since 2.4.4 the access token of an integration is no bearer token any more unless the merchant allows it: with the other

@@ -1,5 +1,8 @@
 """Shopify through its GraphQL Admin API.
 
+A package and not one file because it speaks GraphQL: `documents` has what is asked, `bulk` the operation that reads a whole
+catalogue, `events` what is sent to us, `reading` and `writing` the two directions.
+
 Version 2026-07, supported until July 2027 (shopify.dev, API versioning, read 2026-11-23). What differs from other shops:
 
 - The unit that is sold is the variant; every product has one at least. A product with the default variant only is one

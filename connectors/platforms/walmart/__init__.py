@@ -1,5 +1,8 @@
 """Walmart Marketplace (US): interface v3, item specification 5.0 (fact sheet of 2026-11-25).
 
+A package and not one file because there are three ways of writing with reports of their own: `access` has the token and
+the limits, `reading` the records, `writing` single calls and feeds.
+
 What differs from other platforms:
 
 - The token travels in ``WM_SEC.ACCESS_TOKEN`` and lives 15 minutes; every request, that for a token too, has a correlation

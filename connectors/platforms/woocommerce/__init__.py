@@ -1,5 +1,8 @@
 """WooCommerce through its REST interface wc/v3.
 
+A package and not one file because a value that the shop would mangle must never be sent: `writing` has a check for each
+field, `reading` the records, `events` what is sent to us.
+
 Read from WooCommerce 11.0.1 and seen on a live shop of that version on 2026-11-23. What differs from other shops:
 
 - Over plain http every call is signed (OAuth 1.0a); over https the keys go as HTTP Basic.
