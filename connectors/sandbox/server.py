@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 import polars as pl
 import uvicorn
@@ -286,6 +286,19 @@ class Twin(ABC):
                 self._server = None
                 raise OSError(f"The {self.name} twin could not listen on port {self._port}")
             self._closing.wait(0.005)
+        return self
+
+    def take_over(self, running: Twin) -> Self:
+        """Answer at the address of a twin that runs, in its place, with a state of one's own; gives the twin itself.
+
+        So a state can be made anew as often as wanted, and a server is started once. Faults set here spoil the answers
+        there; those that were left over are gone.
+        """
+        self._server, self._port, self._closing = running._server, running._port, running._closing
+        self.requests, self._faults = running.requests, running._faults
+        self._faults.clear()
+        running.answer = lambda incoming: self.answer(incoming)  # type: ignore[method-assign]
+        running.unauthorised = lambda: self.unauthorised()  # type: ignore[method-assign]
         return self
 
     def stop(self) -> None:

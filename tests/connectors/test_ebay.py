@@ -47,7 +47,6 @@ def start(host: EbayTwin) -> Start:
         # No two sellers are the same, or one would be given what the process remembers of another.
         twin = EbayTwin(**({"catalogue": SMALL, "seed": next(_NUMBERS)} | options))
         twin.tree_version = str(next(_NUMBERS))
-        twin._server, twin._port, twin.requests = host._server, host._port, host.requests
         answer, twin.asked = twin.answer, []  # type: ignore[attr-defined]
 
         def noted(incoming: Incoming) -> Answer:
@@ -55,8 +54,7 @@ def start(host: EbayTwin) -> Start:
             return answer(incoming)
 
         twin.answer = noted  # type: ignore[method-assign]
-        host.answer = lambda incoming: twin.answer(incoming)  # type: ignore[method-assign]
-        return twin
+        return twin.take_over(host)
 
     return begin
 

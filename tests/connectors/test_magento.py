@@ -63,10 +63,7 @@ def host(catalogue) -> Iterator[Twin]:
 
 @pytest.fixture
 def twin(host: Twin) -> Twin:
-    fresh = MagentoTwin(catalogue=host.catalogue, seed=5)
-    fresh._server, fresh._port, fresh.requests = host._server, host._port, host.requests
-    host.answer = fresh.answer
-    return fresh
+    return MagentoTwin(catalogue=host.catalogue, seed=5).take_over(host)
 
 
 @pytest.fixture

@@ -47,10 +47,7 @@ def host(catalogue) -> Iterator[Twin]:
 
 @pytest.fixture
 def twin(host: Twin, clock: Clock) -> Twin:
-    fresh = BigCommerceTwin(catalogue=host.catalogue, seed=5, clock=clock)
-    fresh._server, fresh._port, fresh.requests = host._server, host._port, host.requests
-    host.answer = fresh.answer
-    return fresh
+    return BigCommerceTwin(catalogue=host.catalogue, seed=5, clock=clock).take_over(host)
 
 
 @pytest.fixture

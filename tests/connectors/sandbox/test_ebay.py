@@ -90,10 +90,7 @@ def host():
 
 @pytest.fixture
 def twin(host):
-    fresh = EbayTwin(catalogue=CATALOGUE, clock=lambda: NOW)
-    fresh._server, fresh._port, fresh.requests = host._server, host._port, host.requests
-    host.answer = lambda incoming: fresh.answer(incoming)
-    return fresh
+    return EbayTwin(catalogue=CATALOGUE, clock=lambda: NOW).take_over(host)
 
 
 @pytest.fixture

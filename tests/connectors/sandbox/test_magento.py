@@ -34,10 +34,7 @@ def host(catalogue) -> Iterator[Twin]:
 
 @pytest.fixture
 def twin(host: Twin) -> Twin:
-    fresh = MagentoTwin(catalogue=host.catalogue, seed=5, bearer=True)
-    fresh._server, fresh._port, fresh.requests = host._server, host._port, host.requests
-    host.answer = fresh.answer
-    return fresh
+    return MagentoTwin(catalogue=host.catalogue, seed=5, bearer=True).take_over(host)
 
 
 @pytest.fixture

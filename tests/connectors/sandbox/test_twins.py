@@ -85,6 +85,16 @@ def test_faults_can_be_bound_to_a_path_and_a_number(twin):
     assert [probe(twin).status_code for _ in range(3)] == [500, 500, 200]
 
 
+def test_a_twin_takes_over_from_a_running_one(twin, small):
+    twin.fault("500", count=9)
+    fresh = type(twin)(catalogue=small, seed=77).take_over(twin)
+    assert fresh.base_url == twin.base_url
+    assert probe(fresh).status_code == 200
+    fresh.fault("429")
+    assert [probe(fresh).status_code, probe(fresh).status_code] == [429, 200]
+    assert fresh.requests == twin.requests
+
+
 def test_an_unknown_fault_is_answered_with_the_known_ones(twin):
     with pytest.raises(ValueError, match="half-json"):
         twin.fault("flood")
