@@ -150,9 +150,13 @@ def replace_candidates(
     store: Store, rows: Sequence[Mapping[str, Any]], issue_ids: Sequence[str], explanations: Mapping[str, str]
 ) -> None:
     """Put these candidates in the place of all earlier ones of the issues, and note beside each issue why it waits."""
+    issue_ids = sorted(issue_ids)
     with store.write() as transaction:
         for start in range(0, len(issue_ids), 500):
-            part = list(issue_ids[start : start + 500])
+            part = issue_ids[start : start + 500]
+            # Two runs that weigh the same issues would each delete what was there before and both insert.
+            of_part = sa.select(issues.c.issue_id).where(issues.c.issue_id.in_(part)).order_by(issues.c.issue_id)
+            transaction.execute(of_part.with_for_update())
             transaction.execute(sa.delete(candidates).where(candidates.c.issue_id.in_(part)))
         store.insert(transaction, candidates, rows)
         if explanations:

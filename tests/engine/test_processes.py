@@ -3,11 +3,16 @@
 import subprocess
 import sys
 import textwrap
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
+import polars as pl
 import sqlalchemy as sa
 
 from engine import audit
-from engine.store.tables import audit_log, correction_decisions
+from engine.store.queue import replace_candidates
+from engine.store.tables import audit_log, candidates, correction_decisions
 
 ROUNDS = 6
 OPEN = """
@@ -67,3 +72,26 @@ def test_page_job_and_notebook_work_at_the_same_time(database_url, tmp_path, ope
     pending = workspace.issues(status="pending")
     keys = pending.select("record_key", "field", "rule_id")
     assert keys.n_unique() == keys.height
+
+
+def test_two_runs_that_weigh_the_same_issues_leave_one_set_of_candidates(workspace):
+    workspace.ingest(
+        pl.DataFrame(
+            {"record_key": ["a"], "sku": ["S-a"], "title": ["Desk lamp"], "price": ["12,50"], "currency": ["EUR"]}
+        ),
+        channel="woocommerce",
+    )
+    kept = workspace.store.rows(sa.select(candidates))
+    ids = sorted({row["issue_id"] for row in kept})
+    assert ids
+    start = Barrier(2)
+
+    def weigh(_: int) -> None:
+        for _ in range(40):
+            start.wait(timeout=60)
+            rows = [row | {"candidate_id": str(uuid.uuid4())} for row in kept]
+            replace_candidates(workspace.store, rows, ids, {})
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(weigh, range(2)))
+    assert len(workspace.store.rows(sa.select(candidates))) == len(kept)
