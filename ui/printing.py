@@ -157,7 +157,7 @@ def print_report(report: Any, target: Path | None) -> None:
 
 def new_table(*titles: str, numbers: set[int] | None = None) -> Table:
     """An empty table in the house style; `numbers` are the columns that are aligned to the right."""
-    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, collapse_padding=True)
     for place, title in enumerate(titles):
         table.add_column(title, justify="right" if place in (numbers or set()) else "left", overflow="fold")
     return table
