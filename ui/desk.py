@@ -66,12 +66,14 @@ class Figures:
         return dict(self._values)
 
     def _refresh(self) -> None:
+        values = self._values
         try:
-            self._values = dict(self._compute().select("metric", "value").iter_rows())
+            values = dict(self._compute().select("metric", "value").iter_rows())
         except ChannelmendError:
             logger.exception("the key figures could not be computed")
         finally:
-            self._computed_at = self._clock()
+            # The age comes first: whoever sees new figures must not find them stale.
+            self._computed_at, self._values = self._clock(), values
             self._busy.release()
 
 

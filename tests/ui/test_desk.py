@@ -119,8 +119,10 @@ def test_figures_are_there_at_once_and_renewed_when_old():
     now[0] = 9.0
     figures.latest()
     assert len(computed) == 1
+    gate.clear()
     now[0] = 10.0
     assert figures.latest() == {"correction_accuracy": 1.0}
+    gate.set()
     eventually(lambda: figures.latest() == {"correction_accuracy": 2.0})
 
 
