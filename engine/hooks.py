@@ -8,10 +8,11 @@ the truth: an event that is lost is found by the next sync.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -26,6 +27,8 @@ from engine.store.tables import webhook_events
 
 if TYPE_CHECKING:
     from engine.workspace import Workspace
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["LARGEST", "Delivery", "Reply", "counts", "handle", "receive", "waiting"]
 
@@ -165,6 +168,12 @@ def _settle(workspace: Workspace, name: str, events: Sequence[dict[str, Any]], s
 
 
 def _note_refusal(workspace: Workspace, name: str, error: SignatureError) -> None:
+    """Whoever can reach the address can have events refused, so the audit log, which only grows, gets one an hour."""
+    logger.warning("an event for %s was refused: %s", name, error)
+    since = datetime.now(UTC) - timedelta(hours=1)
+    if workspace.refusals_noted.get(name, since) > since:
+        return
+    workspace.refusals_noted[name] = datetime.now(UTC)
     with workspace.store.write() as transaction:
         audit.append(
             workspace.store,

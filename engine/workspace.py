@@ -87,6 +87,7 @@ class Workspace:
         self.lake = Lake(self.settings.lake)
         self.policy = Policy.of(self.settings)
         self.connector_options: dict[str, Any] = {}
+        self.refusals_noted: dict[str, datetime] = {}
         self._validators: dict[tuple[str, str, str], tuple[str, Validator]] = {}
         self._model: tuple[int | None, ConfidenceModel] = (None, self.new_model())
 

@@ -98,6 +98,8 @@ def test_a_forged_event_changes_nothing_and_is_noted(shop: Workspace, twin: Twin
     assert len(twin.requests) == asked
     actions = [row["action"] for row in shop.store.rows(sa.select(audit_log.c.action))]
     assert actions[-1] == "event.refused"
+    assert [shop.receive("shop", forged).status for _ in range(20)] == [401] * 20
+    assert len(shop.store.rows(sa.select(audit_log.c.action))) == len(actions), "a stranger must not fill the audit log"
 
 
 def test_what_nobody_can_use_is_answered(shop: Workspace) -> None:

@@ -1,5 +1,6 @@
 """The review page as people use it, in headless Chromium; one page serves all tests, each on records of its own."""
 
+import re
 import shutil
 import time
 
@@ -7,6 +8,8 @@ import httpx
 import polars as pl
 import pytest
 
+from connectors.platform import platform
+from connectors.sandbox import make_catalogue, serve
 from engine import Workspace
 from engine.errors import ConfigError, StoreError
 from engine.settings import load_settings
@@ -354,4 +357,30 @@ def test_an_empty_queue_says_so(visit, tmp_path):
         assert "Nothing waits for you" in page.locator("#patterns").inner_text()
         page.get_by_role("tab", name="Corrected").click()
         page.locator("#corrections", has_text="Nothing here yet").wait_for()
+    workspace.close()
+
+
+def test_an_account_is_added_tested_and_synced(visit, tmp_path):
+    workspace = make_workspace(tmp_path)
+    workspace.connector_options = {"sleep": lambda seconds: None}
+    catalogue = make_catalogue(3, 12, orders=2, defects=0.2)
+    with serve("prestashop", catalogue=catalogue) as twin, open_page(workspace, port=0, grace_s=0.0) as place:
+        page = visit("", place=place)
+        page.get_by_role("tab", name="Connections").click()
+        page.locator("#connections", has_text="No account yet").wait_for()
+        page.locator("#wizard-platform input").click()
+        page.get_by_role("option", name=platform("prestashop").title).click()
+        for name, value in twin.credentials.items():
+            page.locator(f"#credential-{name} input, #credential-{name} textarea").fill(value)
+        page.get_by_placeholder("Your name for it").fill("fr-shop")
+        page.locator("#store-connection").click()
+        page.locator("#connections", has_text="fr-shop").wait_for()
+        page.get_by_text("Stored.").wait_for()
+        page.locator("#sync-connection").click()
+        page.locator("#connections", has_text=re.compile(r"[1-9]\d* products")).wait_for()
+        shown = page.content()
+        secrets = [twin.credentials[one.name] for one in platform("prestashop").credentials if one.secret]
+        assert secrets
+        assert not any(secret in shown for secret in secrets)
+    assert workspace.connections()["name"].to_list() == ["fr-shop"]
     workspace.close()
