@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -16,15 +17,17 @@ from engine.lake import Lake
 from engine.store.database import Store
 from engine.store.decisions import add_decisions, note_automatic, take_back
 from engine.store.outbox import mark, write_corrections
-from engine.store.queue import best_candidate, close_issues
-from engine.store.tables import corrections, issues
+from engine.store.queue import best_candidate, close_issues, reopen_issues
+from engine.store.tables import correction_decisions, corrections, issues
 from engine.types import Status, Verdict
 from engine.vault import Vault, mask
 
-__all__ = ["apply_automatic", "decide", "undo"]
+__all__ = ["apply_automatic", "decide", "undo", "undo_decisions"]
 
 Writable = Callable[[str, str, str], bool]
 """``(connection, kind, field)`` to whether the platform lets that field be written."""
+
+_UNDOABLE = ("written", "sent", "verified", "manual")
 
 
 def decide(
@@ -36,28 +39,30 @@ def decide(
     *,
     by: str,
     writable: Writable,
-    value: str | None = None,
+    values: Mapping[str, str] | None = None,
     note: str = "",
 ) -> int:
     """Record a person's verdict on pending issues, and write the corrections that follow; gives the number decided.
 
     Parameters
     ----------
-    value : str or None
-        The person's own value, for ``modified``.
+    values : mapping of str to str, optional
+        Issue to the person's own value, for ``modified``.
 
     Raises
     ------
     ConfigError
         When an issue is unknown, is not pending any more, or has no suggestion to approve. Nothing is changed then.
     """
+    writable = cache(writable)
     rows = _pending(store, issue_ids)
-    _check(rows, issue_ids, verdict, value)
+    _check(rows, issue_ids, verdict, values)
     before = _values(store, lake, rows)
     decided, written = [], []
+    own = values or {}
     for row in rows:
         suggested = vault.unseal(row["value"] or "")
-        final = {Verdict.APPROVED: suggested, Verdict.MODIFIED: value or "", Verdict.REJECTED: ""}[verdict]
+        final = {Verdict.APPROVED: suggested, Verdict.REJECTED: ""}.get(verdict, own.get(row["issue_id"], ""))
         origin = "audit" if row["is_audit"] else "review"
         decided.append(_decision(row, before[row["issue_id"]], suggested, final, verdict, by, origin, note))
         if verdict != Verdict.REJECTED:
@@ -95,6 +100,7 @@ def apply_automatic(
     """
     if judged.is_empty():
         return 0
+    writable = cache(writable)
     rows = _pending(store, judged["issue_id"].to_list())
     # Of several issues with one field only the surest is corrected now; the next look at the record judges the rest.
     best: dict[tuple[str, str, str, str], dict[str, Any]] = {}
@@ -141,64 +147,88 @@ def undo(store: Store, correction_ids: Sequence[str], *, by: str) -> int:
     ConfigError
         When a correction is unknown, is itself an undo, or cannot be undone any more. Nothing is changed then.
     """
-    rows = store.rows(sa.select(corrections).where(corrections.c.correction_id.in_(correction_ids)))
-    problems = [f"{name}: unknown" for name in set(correction_ids) - {row["correction_id"] for row in rows}]
-    problems += [
-        f"{r['correction_id']}: it is {r['status']}"
-        for r in rows
-        if r["status"] not in ("written", "sent", "verified", "manual")
-    ]
-    problems += [f"{r['correction_id']}: it is itself an undo" for r in rows if r["undoes"]]
-    if problems:
-        raise ConfigError("These corrections cannot be undone:", sorted(problems))
-    issue_rows = {row["issue_id"]: row for row in _issue_rows(store, [row["issue_id"] for row in rows])}
-    never_sent = [row["correction_id"] for row in rows if row["status"] in ("written", "manual")]
-    inverse = [
-        {
-            name: row[name]
-            for name in ("issue_id", "connection", "kind", "record_key", "parent_key", "field", "corrector")
-        }
-        | {
-            "before": row["after"],
-            "after": row["before"],
-            "undoes": row["correction_id"],
-            "is_automatic": False,
-            "written_by": by,
-        }
-        for row in rows
-        if row["correction_id"] not in never_sent
-    ]
-    refused = [
-        _decision(
-            issue_rows[r["issue_id"]],
-            "",
-            "",
-            "",
-            Verdict.REJECTED,
-            by,
-            "undo",
-            "",
-            observed=issue_rows[r["issue_id"]]["observed"],
-        )
-        for r in rows
-        if r["is_automatic"]
-    ]
     with store.write() as transaction:
-        mark(transaction, [row["correction_id"] for row in rows], "undone")
-        write_corrections(store, transaction, inverse)
+        rows = _locked_corrections(transaction, corrections.c.correction_id, correction_ids)
+        problems = [f"{name}: unknown" for name in set(correction_ids) - {row["correction_id"] for row in rows}]
+        problems += [f"{r['correction_id']}: it is {r['status']}" for r in rows if r["status"] not in _UNDOABLE]
+        problems += [f"{r['correction_id']}: it is itself an undo" for r in rows if r["undoes"]]
+        if problems:
+            raise ConfigError("These corrections cannot be undone:", sorted(problems))
+        asked = {row["issue_id"]: row for row in _issue_rows(store, [r["issue_id"] for r in rows if r["is_automatic"]])}
+        _take_back_corrections(store, transaction, rows, by)
         take_back(transaction, [row["issue_id"] for row in rows if not row["is_automatic"]])
+        refused = [
+            _decision(one, "", "", "", Verdict.REJECTED, by, "undo", "", observed=one["observed"])
+            for one in asked.values()
+        ]
         add_decisions(store, transaction, refused)
         states = (Status.APPROVED, Status.MODIFIED, Status.AUTO_CORRECTED)
         close_issues(transaction, [row["issue_id"] for row in rows], Status.UNDONE, only=states)
-        audit.append(
-            store,
-            transaction,
-            who=by,
-            action="correction.undone",
-            subject=f"{len(rows)} corrections",
-            details={"correction_ids": list(correction_ids)[:100]},
-        )
+        details = {"correction_ids": list(correction_ids)[:100]}
+        subject = f"{len(rows)} corrections"
+        audit.append(store, transaction, who=by, action="correction.undone", subject=subject, details=details)
     return len(rows)
+
+
+def undo_decisions(store: Store, issue_ids: Sequence[str], *, by: str) -> int:
+    """Take a person's decisions on issues back, as if they had not been made; gives the number of issues that wait again.
+
+    What was learned is unlearned, corrections that followed are undone, and the issues are pending again; a rejection,
+    which has no correction, is taken back only so. An issue whose correction has failed meanwhile stays as it is, and so
+    does one that no person decided. One that a sync has found anew is unlearned but not opened a second time.
+    """
+    with store.write() as transaction:
+        ids = _decided(transaction, issue_ids)
+        made = [r for r in _locked_corrections(transaction, corrections.c.issue_id, ids) if not r["undoes"]]
+        stuck = {row["issue_id"] for row in made if row["status"] not in (*_UNDOABLE, "undone")}
+        ids = [name for name in ids if name not in stuck]
+        undone = [row for row in made if row["status"] in _UNDOABLE and row["issue_id"] not in stuck]
+        _take_back_corrections(store, transaction, undone, by)
+        take_back(transaction, ids)
+        close_issues(transaction, ids, Status.UNDONE, only=(Status.APPROVED, Status.MODIFIED, Status.REJECTED))
+        opened = reopen_issues(transaction, ids, reason=f"taken back by {by}")
+        details = {"issue_ids": opened[:100]}
+        subject = f"{len(opened)} issues"
+        audit.append(store, transaction, who=by, action="issue.reopened", subject=subject, details=details)
+    return len(opened)
+
+
+def _decided(transaction: sa.Connection, issue_ids: Sequence[str]) -> list[str]:
+    """Those of the issues on which a person's decision stands, in the order given."""
+    table, found = correction_decisions, set[str]()
+    for start in range(0, len(issue_ids), 500):
+        part = table.c.issue_id.in_(list(issue_ids[start : start + 500]))
+        found.update(
+            transaction.execute(sa.select(table.c.issue_id).where(part, table.c.undone_at.is_(None))).scalars()
+        )
+    return [name for name in dict.fromkeys(issue_ids) if name in found]
+
+
+def _locked_corrections(
+    transaction: sa.Connection, column: sa.Column[str], names: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Corrections by a column of theirs; no push can send one of them until the transaction ends."""
+    rows: list[dict[str, Any]] = []
+    for start in range(0, len(names), 500):
+        query = sa.select(corrections).where(column.in_(list(names[start : start + 500]))).with_for_update()
+        rows += [dict(row) for row in transaction.execute(query).mappings()]
+    return rows
+
+
+def _take_back_corrections(
+    store: Store, transaction: sa.Connection, rows: Sequence[Mapping[str, Any]], by: str
+) -> None:
+    """Mark corrections as undone; for those that have left, the way back is put into the outbox."""
+    same = ("issue_id", "connection", "kind", "record_key", "parent_key", "field", "corrector")
+    inverse = [
+        {name: row[name] for name in same}
+        | {"before": row["after"], "after": row["before"], "undoes": row["correction_id"]}
+        | {"is_automatic": False, "written_by": by}
+        for row in rows
+        if row["status"] not in ("written", "manual")
+    ]
+    mark(transaction, [row["correction_id"] for row in rows], "undone")
+    write_corrections(store, transaction, inverse)
 
 
 def _issue_rows(store: Store, issue_ids: Sequence[str]) -> list[dict[str, Any]]:
@@ -219,7 +249,9 @@ def _pending(store: Store, issue_ids: Sequence[str]) -> list[dict[str, Any]]:
     return sorted(_issue_rows(store, list(order)), key=lambda row: order[row["issue_id"]])
 
 
-def _check(rows: Sequence[Mapping[str, Any]], issue_ids: Sequence[str], verdict: Verdict, value: str | None) -> None:
+def _check(
+    rows: Sequence[Mapping[str, Any]], issue_ids: Sequence[str], verdict: Verdict, values: Mapping[str, str] | None
+) -> None:
     problems = [
         f"{name}: there is no such issue" for name in sorted(set(issue_ids) - {row["issue_id"] for row in rows})
     ]
@@ -230,9 +262,9 @@ def _check(rows: Sequence[Mapping[str, Any]], issue_ids: Sequence[str], verdict:
             for r in rows
             if r["value"] is None
         ]
-    if verdict == Verdict.MODIFIED and value is None:
+    if verdict == Verdict.MODIFIED and set(issue_ids) - set(values or ()):
         problems.append("modified needs the value to write: value=...")
-    if verdict != Verdict.MODIFIED and value is not None:
+    if verdict != Verdict.MODIFIED and values is not None:
         problems.append(f"a value goes with modified only, not with {verdict.value}")
     if problems:
         raise ConfigError("These decisions cannot be made; nothing was changed:", problems)
@@ -285,6 +317,7 @@ def _decision(
         "decided_by": by,
         "confidence_score": row["confidence"],
         "origin": origin,
+        "propensity": row["propensity"] if origin == "audit" else 1.0,
         "note": note,
     }
 

@@ -23,6 +23,7 @@ from engine import decide as deciding
 from engine import fulfilment, hooks, jobs, learn, metrics, replay, requirements
 from engine.apply import LakeTarget, Target
 from engine.detect import Validator
+from engine.drift import Watch
 from engine.errors import ChannelmendError, ConfigError
 from engine.knowledge import Knowledge
 from engine.lake import Lake
@@ -213,12 +214,13 @@ class Workspace:
         status: str | None = None,
         connection: str | None = None,
         pattern_id: str | None = None,
+        run_id: str | None = None,
         limit: int | None = None,
     ) -> pl.DataFrame:
         """One row an issue, best candidate and confidence beside it, schema `engine.types.ISSUES`; personal values are masked."""
         if status is not None and status not in set(Status):
             raise ConfigError(f"Unknown status {status!r}; known are {', '.join(Status)}.")
-        wanted = {"status": status, "connection": connection, "pattern_id": pattern_id}
+        wanted = {"status": status, "connection": connection, "pattern_id": pattern_id, "run_id": run_id}
         conditions = [issues.c[name] == value for name, value in wanted.items() if value is not None]
         frame = issues_frame(self.store, *conditions, limit=limit)
         return frame.with_columns(_unsealed_names(frame, "suggested"))
@@ -265,9 +267,20 @@ class Workspace:
         return joined.sort("similarity", "sequence", descending=True).head(count).select(names)
 
     def decide(
-        self, issue_ids: Sequence[str], verdict: str, *, by: str, value: str | None = None, note: str = ""
+        self,
+        issue_ids: Sequence[str],
+        verdict: str,
+        *,
+        by: str,
+        value: str | Sequence[str] | None = None,
+        note: str = "",
     ) -> int:
-        """Record ``approved``, ``rejected`` or ``modified`` (with `value`); gives the number of issues decided.
+        """Record ``approved``, ``rejected`` or ``modified``; gives the number of issues decided.
+
+        Parameters
+        ----------
+        value : str or sequence of str, optional
+            With ``modified``: one value for all issues, or one for each in their order.
 
         Raises
         ------
@@ -278,9 +291,14 @@ class Workspace:
             raise ConfigError(f"Unknown verdict {verdict!r}; say {', '.join(Verdict)}.")
         if not issue_ids:
             return 0
+        values = None
         if value is not None:
-            self._check_value(issue_ids, value)
-        return deciding.decide(
+            each = [value] * len(issue_ids) if isinstance(value, str) else list(value)
+            if len(each) != len(issue_ids):
+                raise ConfigError(f"There are {len(issue_ids)} issues and {len(each)} values; give one for each.")
+            values = dict(zip(issue_ids, each, strict=True))
+            self._check_values(values)
+        count = deciding.decide(
             self.store,
             self.vault,
             self.lake,
@@ -288,9 +306,11 @@ class Workspace:
             Verdict(verdict),
             by=by,
             writable=self.is_writable,
-            value=value,
+            values=values,
             note=note,
         )
+        self.watch.look()
+        return count
 
     def decide_pattern(self, pattern_id: str, verdict: str, *, by: str, note: str = "") -> int:
         """The same verdict for every pending issue of a pattern that has a suggestion; gives their number."""
@@ -345,7 +365,13 @@ class Workspace:
 
     def undo(self, correction_ids: Sequence[str], *, by: str) -> int:
         """Take corrections back, at the platform (with the next push) and in what was learned; gives their number."""
-        return deciding.undo(self.store, list(correction_ids), by=by)
+        count = deciding.undo(self.store, list(correction_ids), by=by)
+        self.watch.look()
+        return count
+
+    def undo_decisions(self, issue_ids: Sequence[str], *, by: str) -> int:
+        """Take a person's decisions on issues back, as if they had not been made; gives the number of issues that wait again."""
+        return deciding.undo_decisions(self.store, list(issue_ids), by=by)
 
     # Learning
 
@@ -353,6 +379,17 @@ class Workspace:
     def knowledge(self) -> Knowledge:
         """Decisions that stand, with the index over their patterns."""
         return Knowledge(self.store, embedder(self.settings.embedder))
+
+    @cached_property
+    def watch(self) -> Watch:
+        """Looks out for groups of corrections whose error rate rises; see `engine.drift`."""
+        return Watch(self.store)
+
+    def alarms(self) -> pl.DataFrame:
+        """Rises of an error rate, newest first: what was demoted, when, and the error rates before and after; schema `engine.drift.CHANGES`."""
+        self.watch.look()
+        rises = self.watch.changes().filter(pl.col("error_after") > pl.col("error_before"))
+        return rises.sort("rang_at", descending=True)
 
     @property
     def model(self) -> ConfidenceModel:
@@ -543,19 +580,23 @@ class Workspace:
         names = dict(self.connections().select("name", "platform").iter_rows())
         return names.get(connection, FEED)
 
-    def _check_value(self, issue_ids: Sequence[str], value: str) -> None:
-        problems = []
-        for issue_id in issue_ids:
-            row = self._issue(issue_id)
-            found = self.lake.find(row["connection"], row["kind"], [row["record_key"]])
-            validator = self.validator(row["channel"], row["kind"], row["connection"])
-            broken = validator.broken(replace_field(found, row["field"], pl.Series([value] * found.height)))
-            mine = {rule.id: rule for rule in validator.rules if rule.field == row["field"]}
-            problems += [
-                f"{value!r} breaks {name}: {mine[name].why}" for name in broken["rule_id"].unique() if name in mine
-            ]
+    def _check_values(self, values: Mapping[str, str]) -> None:
+        names = ("issue_id", "connection", "channel", "kind", "record_key", "field")
+        query = sa.select(*(issues.c[name] for name in names)).where(issues.c.issue_id.in_(list(values)))
+        asked = self.store.frame(query, dict.fromkeys(names, pl.String)).with_columns(
+            pl.col("issue_id").replace_strict(values, return_dtype=pl.String).alias("value")
+        )
+        problems = set()
+        for (connection, channel, kind, name), part in asked.partition_by(*names[1:4], "field", as_dict=True).items():
+            validator = self.validator(channel, kind, connection)
+            mine = {rule.id: rule for rule in validator.rules if rule.field == name}
+            records = self.lake.find(connection, kind, part["record_key"].to_list())
+            found = records.join(part.select("record_key", "value"), on="record_key", maintain_order="left")
+            broken = validator.broken(replace_field(found.drop("value"), name, found["value"]))
+            for row, rule in broken.filter(pl.col("rule_id").is_in(list(mine))).iter_rows():
+                problems.add(f"{found['value'][row]!r} breaks {rule}: {mine[rule].why}")
         if problems:
-            raise ConfigError("This value would be refused:", sorted(set(problems)))
+            raise ConfigError("This value would be refused:", sorted(problems))
 
 
 def is_expected(error: BaseException) -> bool:

@@ -94,6 +94,18 @@ def test_a_person_gives_another_value(filled):
     assert filled.corrections().select("after", "corrector", "status").row(0) == ("11.00", "person", "verified")
 
 
+def test_a_person_gives_each_issue_a_value_of_its_own(filled):
+    ids = prices(filled)["issue_id"].head(2).to_list()
+    with pytest.raises(ConfigError, match="2 issues and 1 values"):
+        filled.decide(ids, "modified", by="ana", value=["11.00"])
+    with pytest.raises(ConfigError, match="'9,00' breaks"):
+        filled.decide(ids, "modified", by="ana", value=["11.00", "9,00"])
+    assert filled.decide(ids, "modified", by="ana", value=["11.00", "9.00"]) == 2
+    assert dict(filled.corrections().select("issue_id", "after").iter_rows()) == dict(
+        zip(ids, ["11.00", "9.00"], strict=True)
+    )
+
+
 def test_a_value_that_breaks_a_rule_is_refused_and_nothing_changes(filled):
     issue = prices(filled)["issue_id"].first()
     with pytest.raises(ConfigError, match="would be refused"):
