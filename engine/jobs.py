@@ -24,11 +24,19 @@ from engine import requirements
 from engine.apply import LakeTarget, Outcome, Target, push
 from engine.decide import apply_automatic
 from engine.detect import Validator, duplicated
+from engine.drift import alarm_text, with_trust
 from engine.errors import ChannelmendError, ConfigError
 from engine.patterns import with_patterns
 from engine.policy import judge
 from engine.store.outbox import corrections_frame
-from engine.store.queue import close_issues, known_fingerprints, record_issues, replace_candidates, with_fingerprint
+from engine.store.queue import (
+    close_issues,
+    known_fingerprints,
+    mark_audits,
+    record_issues,
+    replace_candidates,
+    with_fingerprint,
+)
 from engine.store.runs import cursor, finish_run, put_in_quarantine, set_cursor, start_run
 from engine.store.tables import auto_correction_rules, corrections, issues
 from engine.suggest import Suggester
@@ -308,8 +316,16 @@ def _suggest(workspace: Workspace, run: Run, connection: str, channel: str, kind
     waiting = waiting.filter(pl.col("rule_id").is_in([rule.id for rule in validator.rules]))
     if waiting.is_empty():
         return
+    alarms = workspace.watch.look().select("corrector", "rule_id", "error_before", "error_after")
+    run.notes += [alarm_text(*row) for row in alarms.iter_rows()]
+    changes = workspace.watch.changes()
     suggester = Suggester(
-        validator, workspace.lake.current(connection, kind), workspace.knowledge, workspace.model, workspace.settings
+        validator,
+        workspace.lake.current(connection, kind),
+        workspace.knowledge,
+        workspace.model,
+        workspace.settings,
+        changes=changes,
     )
     for start in range(0, waiting.height, _BATCH_ROWS):
         part = waiting.slice(start, _BATCH_ROWS)
@@ -318,15 +334,14 @@ def _suggest(workspace: Workspace, run: Run, connection: str, channel: str, kind
         best = _with_pattern_rules(
             workspace, weighed.filter(pl.col("rank") == 1).join(part, on="issue_id", how="left"), connection
         )
+        best = with_trust(best, workspace.knowledge.refresh(), changes, workspace.policy)
         judged = judge(best, workspace.policy)
         explained = dict(judged.filter(pl.col("action") == "review").select("issue_id", "explanation").iter_rows())
         explained |= dict.fromkeys(set(part["issue_id"]) - set(weighed["issue_id"]), "no corrector has a suggestion")
         replace_candidates(
             workspace.store, workspace.candidate_rows(weighed, part), part["issue_id"].to_list(), explained
         )
-        audits = judged.filter(pl.col("action") == "audit")["issue_id"].to_list()
-        with workspace.store.write() as transaction:
-            transaction.execute(sa.update(issues).where(issues.c.issue_id.in_(audits)).values(is_audit=True))
+        mark_audits(workspace.store, judged.filter(pl.col("action") == "audit"))
         run.counts["auto_corrected"] += apply_automatic(
             workspace.store,
             workspace.vault,

@@ -2,7 +2,8 @@
 
 A correction is made without asking only if all of this holds, and the first that does not is said to the reviewer:
 
-1. automatic correction is switched on, and the pattern's automatic rule has not been switched off;
+1. automatic correction is switched on, the pattern's automatic rule has not been switched off, and its error rate has
+   not risen;
 2. the pattern has at least ``min_occurrences`` approvals of this corrector;
 3. the confidence's lower end is at least the operator's floor (or the pattern's own, higher threshold);
 4. the upper bound of the error rate is within the error budget;
@@ -73,13 +74,15 @@ def judge(best: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     ----------
     best : polars.DataFrame
         ``issue_id, confidence, lower, error_bound, pattern_approved``, and where known ``pattern_threshold`` (the
-        pattern's own threshold), ``pattern_active`` (its automatic rule is not switched off), ``is_writable``.
+        pattern's own threshold), ``pattern_active`` (its automatic rule is not switched off), ``is_demoted`` (its error
+        rate has risen, see `engine.drift`), ``is_writable`` and ``audit_share`` (instead of the policy's).
     policy : Policy
 
     Returns
     -------
     polars.DataFrame
-        The same rows with ``action`` (``auto``, ``audit`` or ``review``) and ``explanation``.
+        The same rows with ``action`` (``auto``, ``audit`` or ``review``), ``explanation`` and ``audit_share``, with which
+        an audit was drawn.
     """
     floor = pl.max_horizontal(pl.lit(policy.floor), _optional(best, "pattern_threshold", pl.Float64, 0.0))
     obstacles = [
@@ -87,6 +90,10 @@ def judge(best: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         (
             ~_optional(best, "pattern_active", pl.Boolean, True),
             pl.lit("the automatic rule of this pattern is switched off"),
+        ),
+        (
+            _optional(best, "is_demoted", pl.Boolean, False),
+            pl.lit("it has begun to be wrong more often, and is asked until it has earned trust anew"),
         ),
         (~_optional(best, "is_writable", pl.Boolean, True), pl.lit("this channel does not let this field be written")),
         (
@@ -113,7 +120,9 @@ def judge(best: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         ),
     ]
     explanation = pl.coalesce(pl.when(hinders).then(text) for hinders, text in obstacles)
-    drawn = pl.col("issue_id").hash(seed=policy.seed) < int(policy.audit_share * (2**64 - 1))
+    share = _optional(best, "audit_share", pl.Float64, policy.audit_share)
+    # 53 bits of the hash, so that they fit a float whole.
+    drawn = (pl.col("issue_id").hash(seed=policy.seed) // 2**11).cast(pl.Float64) < share * 2**53
     action = (
         pl.when(explanation.is_not_null())
         .then(pl.lit("review"))
@@ -121,7 +130,9 @@ def judge(best: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         .then(pl.lit("audit"))
         .otherwise(pl.lit("auto"))
     )
-    return best.with_columns(action.alias("action"), explanation.fill_null("").alias("explanation"))
+    return best.with_columns(
+        action.alias("action"), explanation.fill_null("").alias("explanation"), share.alias("audit_share")
+    )
 
 
 def _optional(frame: pl.DataFrame, name: str, dtype: type[pl.DataType], default: object) -> pl.Expr:

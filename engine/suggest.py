@@ -11,6 +11,7 @@ import polars as pl
 from connectors.record import schema
 from engine.correctors import ANY_FIELD, Context, Corrector, correctors
 from engine.detect import Validator, observed_text
+from engine.drift import CHANGES, standing_evidence
 from engine.features import with_features
 from engine.knowledge import Knowledge
 from engine.rules import Rule
@@ -89,6 +90,8 @@ class Suggester:
     knowledge : Knowledge
     model : ConfidenceModel
     settings : Settings
+    changes : polars.DataFrame, optional
+        Changes of error rates, schema `engine.drift.CHANGES`: decisions from before them are no evidence.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class Suggester:
         knowledge: Knowledge,
         model: ConfidenceModel,
         settings: Settings,
+        changes: pl.DataFrame | None = None,
     ) -> None:
         self._validator = validator
         self._rules = {rule.id: rule for rule in validator.rules}
@@ -105,6 +109,7 @@ class Suggester:
         self._model = model
         self._settings = settings
         self._context = Context(records=records, decisions=knowledge.refresh(), seed=settings.seed, **_home(records))
+        self._changes = pl.DataFrame(schema=CHANGES) if changes is None else changes
         self._fitted: dict[str, Corrector] = {}
 
     def questions(self, issues: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
@@ -116,7 +121,7 @@ class Suggester:
         proposed = self._valid(self._ask(questions), questions)
         if proposed.is_empty():
             return pl.DataFrame(schema=WEIGHED)
-        decisions = self._context.decisions
+        decisions = standing_evidence(self._context.decisions, self._changes)
         proposed = proposed.join(questions.drop("record"), on="issue_id", how="inner", maintain_order="left")
         similar = self._knowledge.similar_patterns(proposed["pattern_id"].unique(maintain_order=True).to_list())
         safe = {rule.id: rule.fix == "safe" for rule in self._rules.values()}

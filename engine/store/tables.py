@@ -21,6 +21,7 @@ __all__ = [
     "correction_decisions",
     "corrections",
     "cursors",
+    "error_changes",
     "issue_patterns",
     "issues",
     "marketplace_rules",
@@ -31,6 +32,7 @@ __all__ = [
     "runs",
     "text_embeddings",
     "webhook_events",
+    "second_reviews",
 ]
 
 
@@ -218,6 +220,7 @@ issues = sa.Table(
         unique=True,
         sqlite_where=sa.text("status = 'pending'"),
         postgresql_where=sa.text("status = 'pending'"),
+    sa.Column("propensity", sa.Float, nullable=False, default=1.0, server_default="1"),
     ),
 )
 
@@ -274,6 +277,37 @@ text_embeddings = sa.Table(
 )
 
 model_pointers = sa.Table(
+error_changes = sa.Table(
+    "error_changes",
+    metadata,
+    _key("change_id"),
+    _text("stream", length=20),
+    _text("corrector"),
+    _text("rule_id"),
+    sa.Column("pattern_id", Identifier, nullable=False),
+    sa.Column("rang_at", sa.Integer, nullable=False),
+    sa.Column("since", sa.Integer, nullable=False),
+    sa.Column("error_before", sa.Float, nullable=False),
+    sa.Column("error_after", sa.Float, nullable=False),
+    _time("noticed_at"),
+    _time("withdrawn_at", nullable=True),
+    sa.UniqueConstraint("stream", "corrector", "rule_id", "pattern_id", "rang_at"),
+)
+
+second_reviews = sa.Table(
+    "second_reviews",
+    metadata,
+    _key("review_id"),
+    sa.Column("decision_id", Identifier, sa.ForeignKey("correction_decisions.decision_id"), nullable=False, index=True),
+    _text("reason", length=20),
+    sa.Column("propensity", sa.Float, nullable=False),
+    _time("asked_at"),
+    _text("verdict", length=50, nullable=True),
+    sa.Column("final_solution", Json),
+    _text("reviewed_by", nullable=True),
+    _time("reviewed_at", nullable=True),
+)
+
     "model_pointers",
     metadata,
     sa.Column("name", sa.String(100), primary_key=True),
