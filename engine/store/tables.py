@@ -30,9 +30,9 @@ __all__ = [
     "quarantine",
     "requirements",
     "runs",
+    "second_reviews",
     "text_embeddings",
     "webhook_events",
-    "second_reviews",
 ]
 
 
@@ -211,6 +211,7 @@ issues = sa.Table(
     _text("status", length=20),
     _text("reason", length=400, default=""),
     sa.Column("is_audit", sa.Boolean, nullable=False, default=False),
+    sa.Column("propensity", sa.Float, nullable=False, default=1.0, server_default="1"),
     _time("detected_at"),
     _time("closed_at", nullable=True),
     sa.Index("ix_issues_queue", "connection", "status"),
@@ -220,7 +221,6 @@ issues = sa.Table(
         unique=True,
         sqlite_where=sa.text("status = 'pending'"),
         postgresql_where=sa.text("status = 'pending'"),
-    sa.Column("propensity", sa.Float, nullable=False, default=1.0, server_default="1"),
     ),
 )
 
@@ -268,15 +268,6 @@ corrections = sa.Table(
     sa.Index("ix_corrections_outbox", "connection", "status"),
 )
 
-text_embeddings = sa.Table(
-    "text_embeddings",
-    metadata,
-    sa.Column("embedder", sa.String(100), primary_key=True),
-    sa.Column("text_hash", sa.String(64), primary_key=True),
-    sa.Column("vector", sa.LargeBinary, nullable=False),
-)
-
-model_pointers = sa.Table(
 error_changes = sa.Table(
     "error_changes",
     metadata,
@@ -308,6 +299,32 @@ second_reviews = sa.Table(
     _time("reviewed_at", nullable=True),
 )
 
+text_embeddings = sa.Table(
+    "text_embeddings",
+    metadata,
+    sa.Column("embedder", sa.String(100), primary_key=True),
+    sa.Column("text_hash", sa.String(64), primary_key=True),
+    sa.Column("vector", sa.LargeBinary, nullable=False),
+)
+
+language_model_answers = sa.Table(
+    "language_model_answers",
+    metadata,
+    sa.Column("model", sa.String(200), primary_key=True),
+    sa.Column("question_hash", sa.String(64), primary_key=True),
+    sa.Column("answer", Json, nullable=False),
+    _time("answered_at"),
+)
+
+language_model_usage = sa.Table(
+    "language_model_usage",
+    metadata,
+    sa.Column("period", sa.String(16), primary_key=True),
+    sa.Column("requests", sa.Integer, nullable=False),
+    sa.Column("tokens", sa.BigInteger, nullable=False),
+)
+
+model_pointers = sa.Table(
     "model_pointers",
     metadata,
     sa.Column("name", sa.String(100), primary_key=True),
