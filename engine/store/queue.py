@@ -170,6 +170,15 @@ def replace_candidates(
             )
 
 
+def mark_audits(store: Store, drawn: pl.DataFrame) -> None:
+    """Mark issues as blind audits, ``issue_id`` drawn with probability ``audit_share``; an earlier draw stands."""
+    with store.write() as transaction:
+        for (share,), part in drawn.partition_by("audit_share", as_dict=True).items():
+            for (ids,) in part.group_by(pl.int_range(pl.len()) // 500).agg("issue_id").select("issue_id").iter_rows():
+                mine = issues.c.issue_id.in_(ids), issues.c.is_audit.is_(False)
+                transaction.execute(sa.update(issues).where(*mine).values(is_audit=True, propensity=share))
+
+
 best_candidate = sa.select(candidates).where(candidates.c.rank == 1).subquery("best_candidate")
 """The first candidate of each issue."""
 
@@ -189,12 +198,3 @@ def issues_frame(store: Store, *conditions: sa.ColumnElement[bool], limit: int |
         .order_by(issues.c.detected_at.desc(), best.confidence.desc().nulls_last(), issues.c.issue_id)
     )
     return store.frame(query.limit(limit) if limit else query, ISSUES)
-def mark_audits(store: Store, drawn: pl.DataFrame) -> None:
-    """Mark issues as blind audits, ``issue_id`` drawn with probability ``audit_share``; an earlier draw stands."""
-    with store.write() as transaction:
-        for (share,), part in drawn.partition_by("audit_share", as_dict=True).items():
-            for (ids,) in part.group_by(pl.int_range(pl.len()) // 500).agg("issue_id").select("issue_id").iter_rows():
-                mine = issues.c.issue_id.in_(ids), issues.c.is_audit.is_(False)
-                transaction.execute(sa.update(issues).where(*mine).values(is_audit=True, propensity=share))
-
-
