@@ -188,7 +188,8 @@ def _push_kind(
             )
             outcome.current[name] = value
     with store.write() as transaction:
-        mark(transaction, send, "sent")
+        moved = mark(transaction, send, "sent")
+    send = [name for name in send if name in moved]
     if send:
         changes = batch.filter(pl.col("correction_id").is_in(send)).rename({"after": "value"}).select(list(CHANGES))
         answers = target.push(changes)
@@ -238,13 +239,13 @@ def _settle(store: Store, batch: pl.DataFrame, done: list[str], outcome: Outcome
     conflicts = {name: text for name, text in outcome.conflicts.items() if name in here}
     issue_of = dict(batch.select("correction_id", "issue_id").iter_rows())
     with store.write() as transaction:
-        mark(transaction, done, "verified")
+        moved = mark(transaction, done, "verified")
         mark(transaction, list(failed), "failed", messages=failed)
         mark(transaction, list(conflicts), "conflict", messages=conflicts)
         acted = (Status.APPROVED, Status.MODIFIED, Status.AUTO_CORRECTED)
         for name, text in (failed | conflicts).items():
             close_issues(transaction, [issue_of[name]], Status.FAILED, reason=text, only=acted)
-    outcome.verified += done
+    outcome.verified += [name for name in done if name in moved]
 
 
 def _values_now(

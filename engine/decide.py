@@ -57,14 +57,16 @@ def decide(
     writable = cache(writable)
     rows = _pending(store, issue_ids)
     _check(rows, issue_ids, verdict, values)
-    before = _values(store, lake, rows)
+    observed = _values(lake, rows)
+    before = observed | _values_under_way(store, vault, rows)
+    observed |= _values_under_way(store, vault, rows, ways_back_only=True)
     decided, written = [], []
     own = values or {}
     for row in rows:
         suggested = vault.unseal(row["value"] or "")
         final = {Verdict.APPROVED: suggested, Verdict.REJECTED: ""}.get(verdict, own.get(row["issue_id"], ""))
         origin = "audit" if row["is_audit"] else "review"
-        decided.append(_decision(row, before[row["issue_id"]], suggested, final, verdict, by, origin, note))
+        decided.append(_decision(row, observed[row["issue_id"]], suggested, final, verdict, by, origin, note))
         if verdict != Verdict.REJECTED:
             written.append(
                 _correction(vault, row, before[row["issue_id"]], final, by=by, is_automatic=False, writable=writable)
@@ -109,7 +111,7 @@ def apply_automatic(
         if place not in best or row["confidence"] > best[place]["confidence"]:
             best[place] = row
     rows = list(best.values())
-    before = _values(store, lake, rows)
+    before = _values(lake, rows) | _values_under_way(store, vault, rows)
     with store.write() as transaction:
         changed = close_issues(transaction, [row["issue_id"] for row in rows], Status.AUTO_CORRECTED)
         rows = [row for row in rows if row["issue_id"] in changed]
@@ -270,8 +272,27 @@ def _check(
         raise ConfigError("These decisions cannot be made; nothing was changed:", problems)
 
 
-def _values(store: Store, lake: Lake, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Issue to the value its field has now: as last read, or as an open correction of the same field will leave it."""
+def _values_under_way(
+    store: Store, vault: Vault, rows: Sequence[Mapping[str, Any]], *, ways_back_only: bool = False
+) -> dict[str, str]:
+    """Issue to the value its field will have once the outbox is empty; issues of other fields are left out."""
+    wanted = {row["issue_id"]: (row["connection"], row["kind"], row["record_key"], row["field"]) for row in rows}
+    keys = list({place[2] for place in wanted.values()})
+    values: dict[tuple[str, str, str, str], str] = {}
+    for start in range(0, len(keys), 500):
+        query = sa.select(corrections).where(
+            corrections.c.connection.in_({place[0] for place in wanted.values()}),
+            corrections.c.status.in_(("written", "sent")),
+            corrections.c.record_key.in_(keys[start : start + 500]),
+            corrections.c.undoes.is_not(None) if ways_back_only else sa.true(),
+        )
+        opened = store.rows(query.order_by(corrections.c.written_at, corrections.c.correction_id))
+        values |= {(one["connection"], one["kind"], one["record_key"], one["field"]): one["after"] for one in opened}
+    return {name: vault.unseal(values[place]) for name, place in wanted.items() if place in values}
+
+
+def _values(lake: Lake, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Issue to the value that its field had when its record was last read."""
     found: dict[str, str] = {}
     frame = pl.DataFrame(
         [{k: r[k] for k in ("issue_id", "connection", "kind", "record_key", "field")} for r in rows],

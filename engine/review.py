@@ -15,8 +15,6 @@ import sqlalchemy as sa
 
 from connectors.record import FIELDS, empty
 from connectors.record import field as record_field
-from engine import audit
-from engine.store.decisions import take_back
 from engine.store.outbox import OUTBOX, corrections_frame
 from engine.store.queue import best_candidate, issues_frame
 from engine.store.tables import correction_decisions, corrections, issue_patterns, issues
@@ -45,7 +43,6 @@ PATTERNS: dict[str, pl.DataType | type[pl.DataType]] = {
 """Schema of `ReviewQueue.patterns`: ``observed`` and ``suggested`` are those of one of its issues, as an example."""
 
 _PERSONAL = sorted({one.name for fields in FIELDS.values() for one in fields if one.personal})
-_UNDOABLE = ("written", "sent", "verified", "manual")
 
 
 @dataclass(frozen=True)
@@ -222,53 +219,8 @@ class ReviewQueue:
         return _shown(_shown(frame, "before"), "after").select(list(OUTBOX))
 
     def take_back(self, issue_ids: Sequence[str], *, by: str) -> int:
-        """Undo a person's decisions and put their issues back into the queue; gives the number of issues that wait again.
-
-        Corrections that follow from the decisions are undone (`Workspace.undo`), the decisions are unlearned. An issue
-        whose correction has failed meanwhile stays as it is, and so does one that was found anew by a sync.
-        """
-        rows: list[dict[str, Any]] = []
-        stuck: set[str] = set()
-        for part in _parts(issue_ids):
-            made = self._store.rows(
-                sa.select(corrections.c.issue_id, corrections.c.correction_id, corrections.c.status).where(
-                    corrections.c.issue_id.in_(part), corrections.c.undoes.is_(None)
-                )
-            )
-            rows += [row for row in made if row["status"] in _UNDOABLE]
-            stuck.update(row["issue_id"] for row in made if row["status"] not in (*_UNDOABLE, "undone"))
-        if rows:
-            self._workspace.undo([row["correction_id"] for row in rows], by=by)
-        return self._reopen([name for name in dict.fromkeys(issue_ids) if name not in stuck], by)
-
-    def _reopen(self, issue_ids: Sequence[str], by: str) -> int:
-        closed = (Status.REJECTED, Status.UNDONE)
-        with self._store.write() as transaction:
-            opened: list[str] = []
-            for part in _parts(issue_ids):
-                query = sa.select(issues.c.issue_id, issues.c.fingerprint).where(
-                    issues.c.issue_id.in_(part), issues.c.status.in_(closed)
-                )
-                marks = {row.fingerprint: row.issue_id for row in transaction.execute(query)}
-                waiting = sa.select(issues.c.fingerprint).where(
-                    issues.c.fingerprint.in_(list(marks)), issues.c.status == Status.PENDING
-                )
-                for mark in transaction.execute(waiting).scalars():
-                    marks.pop(mark)
-                ids = list(marks.values())
-                take_back(transaction, ids)
-                values = {"status": Status.PENDING, "closed_at": None, "reason": f"taken back by {by}"[:400]}
-                transaction.execute(sa.update(issues).where(issues.c.issue_id.in_(ids)).values(values))
-                opened += ids
-            audit.append(
-                self._store,
-                transaction,
-                who=by,
-                action="issue.reopened",
-                subject=f"{len(opened)} issues",
-                details={"issue_ids": opened[:100]},
-            )
-        return len(opened)
+        """See `Workspace.undo_decisions`."""
+        return self._workspace.undo_decisions(issue_ids, by=by)
 
 
 def is_personal(kind: str, field: str) -> bool:

@@ -81,19 +81,24 @@ def corrections_frame(store: Store, *conditions: sa.ColumnElement[bool], limit: 
 
 def mark(
     transaction: sa.Connection, correction_ids: Sequence[str], status: str, *, messages: Mapping[str, str] | None = None
-) -> None:
-    """Move corrections on; the time of ``sent`` and ``verified`` is noted, ``sent`` counts an attempt."""
+) -> set[str]:
+    """Move corrections on; the time of ``sent`` and ``verified`` is noted, ``sent`` counts an attempt.
+
+    Gives those that were moved: one that a person has undone meanwhile stays undone.
+    """
     now = datetime.now(UTC)
     values: dict[str, Any] = {"status": status}
     if status == "sent":
         values |= {"sent_at": now, "attempts": corrections.c.attempts + 1}
     if status == "verified":
         values["verified_at"] = now
-    table = corrections
+    table, moved = corrections, set[str]()
     for start in range(0, len(correction_ids), 500):
-        part = list(correction_ids[start : start + 500])
-        transaction.execute(sa.update(table).where(table.c.correction_id.in_(part)).values(values))
+        part = table.c.correction_id.in_(list(correction_ids[start : start + 500]))
+        statement = sa.update(table).where(part, table.c.status != "undone").values(values)
+        moved.update(transaction.execute(statement.returning(table.c.correction_id)).scalars())
     for correction_id, message in (messages or {}).items():
         transaction.execute(
             sa.update(table).where(table.c.correction_id == correction_id).values(message=message[:2000])
         )
+    return moved

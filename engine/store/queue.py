@@ -23,6 +23,7 @@ __all__ = [
     "known_fingerprints",
     "mark_audits",
     "record_issues",
+    "reopen_issues",
     "replace_candidates",
     "with_fingerprint",
 ]
@@ -145,6 +146,29 @@ def close_issues(
         statement = sa.update(issues).where(issues.c.issue_id.in_(part), issues.c.status.in_(only)).values(values)
         changed.update(transaction.execute(statement.returning(issues.c.issue_id)).scalars())
     return changed
+
+
+def reopen_issues(transaction: sa.Connection, issue_ids: Sequence[str], *, reason: str) -> list[str]:
+    """Put undone issues back into the queue; gives those that are pending again.
+
+    One whose fault has been found anew meanwhile is pending already under another identifier, and stays closed.
+    """
+    opened: list[str] = []
+    for start in range(0, len(issue_ids), 500):
+        part = issues.c.issue_id.in_(list(issue_ids[start : start + 500]))
+        query = sa.select(issues.c.fingerprint, issues.c.issue_id).where(part, issues.c.status == Status.UNDONE)
+        closed = {row.fingerprint: row.issue_id for row in transaction.execute(query)}
+        waiting = sa.select(issues.c.fingerprint).where(
+            issues.c.fingerprint.in_(list(closed)), issues.c.status == Status.PENDING
+        )
+        for mark in transaction.execute(waiting).scalars():
+            closed.pop(mark)
+        opened += closed.values()
+    values = {"status": Status.PENDING, "closed_at": None, "reason": reason[:400]}
+    for start in range(0, len(opened), 500):
+        part = issues.c.issue_id.in_(opened[start : start + 500])
+        transaction.execute(sa.update(issues).where(part).values(values))
+    return opened
 
 
 def replace_candidates(

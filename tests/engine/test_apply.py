@@ -185,6 +185,36 @@ def test_undo_before_the_push_sends_nothing(decided):
     assert shop.sent == []
 
 
+def test_what_is_undone_while_a_push_is_under_way_does_not_stay_at_the_platform(decided):
+    workspace, shop = decided
+    before = {key: dict(row) for key, row in shop.rows.items()}
+    first, second, _ = workspace.corrections()["correction_id"].to_list()
+    ask = shop.read
+
+    def undone_before_sending(kind, keys):
+        shop.read = ask
+        workspace.undo([first], by="ana")
+        return ask(kind, keys)
+
+    def undone_after_sending():
+        if len(shop.sent) == 2:
+            workspace.undo([second], by="ana")
+
+    shop.read = undone_before_sending
+    outcome = run_push(workspace, shop, after_send=undone_after_sending)
+    assert outcome.pushed == 3  # two corrections, and the way back of the second
+    assert len(outcome.verified) == 2
+    run_push(workspace, shop)
+    assert dict(
+        workspace.corrections()
+        .filter(pl.col("correction_id").is_in([first, second]))
+        .select("correction_id", "status")
+        .iter_rows()
+    ) == {first: "undone", second: "undone"}
+    changed = [key for key, row in shop.rows.items() if row != before[key]]
+    assert len(changed) == 1
+
+
 def test_an_undo_never_overwrites_a_foreign_edit(decided):
     workspace, shop = decided
     run_push(workspace, shop)
