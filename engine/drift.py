@@ -28,7 +28,7 @@ from engine.store.tables import error_changes
 from models.drift import Change, ErrorStream
 from models.risk import upper_bound
 
-__all__ = ["CHANGES", "Watch", "alarm_text", "standing_evidence", "with_trust"]
+__all__ = ["CHANGES", "Watch", "alarm_texts", "demotions", "standing_evidence", "with_trust"]
 
 CHANGES: dict[str, pl.DataType | type[pl.DataType]] = {
     "change_id": pl.String,
@@ -142,10 +142,10 @@ class Watch:
                 transaction.execute(withdrawn.values(withdrawn_at=datetime.now(UTC)))
             found = pl.DataFrame(fresh, schema=CHANGES).filter(pl.col("error_after") > pl.col("error_before"))
             for row in found.iter_rows(named=True):
-                subject: str = row["pattern_id"] or f"{row['corrector']} on {row['rule_id']}"
                 details = {name: row[name] for name in (*_KEY, "since", "error_before", "error_after")}
+                where = f"{row['corrector']} on {row['rule_id']}"
                 audit.append(
-                    self._store, transaction, who=_NOBODY, action="trust.demoted", subject=subject, details=details
+                    self._store, transaction, who=_NOBODY, action="trust.demoted", subject=where, details=details
                 )
         return found
 
@@ -176,57 +176,30 @@ def standing_evidence(decisions: pl.DataFrame, changes: pl.DataFrame) -> pl.Data
     )
 
 
-def with_trust(best: pl.DataFrame, decisions: pl.DataFrame, changes: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """The candidates with ``is_demoted`` and ``audit_share`` beside them, for `engine.policy.judge`.
+def demotions(decisions: pl.DataFrame, changes: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """What has become of the groups that have had an alarm: ``corrector, rule_id, pattern_id, is_demoted, audit_share, before, after``.
 
-    A group whose error has risen is demoted until the decisions after the change alone, without what was believed before,
-    prove an error rate within the budget; at the usual settings that takes 45 approvals in a row. After the alarm the
-    audit share is raised, until `AUDITS_AFTER_ALARM` audits have been made.
+    A group is demoted until the decisions after the change alone, without what was believed before, prove an error rate
+    within the budget; at the usual settings that takes 45 approvals in a row. After the alarm the audit share is raised,
+    until `AUDITS_AFTER_ALARM` audits have been made. ``before`` and ``after`` are the error rates around the last rise.
 
     Parameters
     ----------
-    best : polars.DataFrame
-        ``corrector, rule_id, pattern_id`` among the columns.
     decisions : polars.DataFrame
         Standing decisions, `engine.store.decisions.decisions_frame`.
     changes : polars.DataFrame
         Schema `CHANGES`.
     """
-    demoted, share = pl.col("is_demoted"), pl.col("audit_share")
-    if changes.is_empty():
-        return best.with_columns(
-            pl.lit(False).alias("is_demoted"), pl.lit(policy.audit_share, dtype=pl.Float64).alias("audit_share")
-        )
-    trust = _trust(decisions, changes, policy)
-    whole = trust.filter(pl.col("pattern_id") == "").drop("pattern_id")
-    own = trust.filter(pl.col("pattern_id") != "")
-    joined = best.join(whole, on=["corrector", "rule_id"], how="left", maintain_order="left").join(
-        own, on=_GROUP, how="left", suffix="_own", maintain_order="left"
-    )
-    return joined.with_columns(
-        (demoted.fill_null(False) | pl.col("is_demoted_own").fill_null(False)).alias("is_demoted"),
-        pl.max_horizontal(share, "audit_share_own", pl.lit(policy.audit_share)).alias("audit_share"),
-    ).drop("is_demoted_own", "audit_share_own")
-
-
-def alarm_text(corrector: str, rule_id: str, error_before: float, error_after: float) -> str:
-    """An alarm in words, for the notes of a run and the page.
-
-    >>> alarm_text("price", "price-notation", 0.0, 0.625)
-    'price on price-notation: wrong in 62 % of the latest decisions, 0 % before; a person is asked until it has earned trust anew'
-    """
-    return (
-        f"{corrector} on {rule_id}: wrong in {error_after * 100:.0f} % of the latest decisions, {error_before * 100:.0f} % "
-        "before; a person is asked until it has earned trust anew"
-    )
-
-
-def _trust(decisions: pl.DataFrame, changes: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """Groups that have had an alarm: `_GROUP`, ``is_demoted``, ``audit_share``."""
     is_rise = pl.col("error_after") > pl.col("error_before")
     groups = (
-        changes.group_by(_GROUP)
-        .agg(pl.col("since").max(), pl.col("rang_at").filter(is_rise).max())
+        changes.sort("rang_at")
+        .group_by(_GROUP)
+        .agg(
+            pl.col("since").max(),
+            pl.col("rang_at").filter(is_rise).last(),
+            pl.col("error_before").filter(is_rise).last().alias("before"),
+            pl.col("error_after").filter(is_rise).last().alias("after"),
+        )
         .filter(pl.col("rang_at").is_not_null())
     )
     whole, own = groups.filter(pl.col("pattern_id") == ""), groups.filter(pl.col("pattern_id") != "")
@@ -238,18 +211,58 @@ def _trust(decisions: pl.DataFrame, changes: pl.DataFrame, policy: Policy) -> pl
         ]
     )
     after = pl.col("sequence") >= pl.col("since")
-    counted = members.group_by(_GROUP).agg(
+    counted = members.group_by(*_GROUP, "before", "after").agg(
         after.fill_null(False).sum().alias("decided"),
         (after & (pl.col("verdict") != "approved")).fill_null(False).sum().alias("wrong"),
         ((pl.col("sequence") > pl.col("rang_at")) & (pl.col("origin") == "audit")).sum().alias("audits"),
     )
     bound = upper_bound(counted["wrong"].to_numpy(), counted["decided"].to_numpy(), certainty=policy.certainty)
-    raised = max(policy.audit_share, RAISED_AUDIT_SHARE)
+    usual, raised = policy.audit_share, max(policy.audit_share, RAISED_AUDIT_SHARE)
     return counted.select(
         *_GROUP,
         pl.Series("is_demoted", bound > policy.error_budget, dtype=pl.Boolean),
-        pl.when(pl.col("audits") < AUDITS_AFTER_ALARM).then(raised).otherwise(policy.audit_share).alias("audit_share"),
+        pl.when(pl.col("audits") < AUDITS_AFTER_ALARM).then(raised).otherwise(usual).alias("audit_share"),
+        "before",
+        "after",
+    ).sort(_GROUP)
+
+
+def with_trust(best: pl.DataFrame, trust: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """The candidates with ``is_demoted`` and ``audit_share`` beside them, for `engine.policy.judge`.
+
+    Parameters
+    ----------
+    best : polars.DataFrame
+        ``corrector, rule_id, pattern_id`` among the columns.
+    trust : polars.DataFrame
+        What `demotions` gives. What is said of a whole rule holds for each of its patterns.
+    """
+    trust = trust.select(*_GROUP, "is_demoted", "audit_share")
+    whole = trust.filter(pl.col("pattern_id") == "").drop("pattern_id")
+    own = trust.filter(pl.col("pattern_id") != "")
+    joined = best.join(whole, on=["corrector", "rule_id"], how="left", maintain_order="left").join(
+        own, on=_GROUP, how="left", suffix="_own", maintain_order="left"
     )
+    return joined.with_columns(
+        pl.any_horizontal("is_demoted", "is_demoted_own").fill_null(False).alias("is_demoted"),
+        pl.max_horizontal("audit_share", "audit_share_own").fill_null(policy.audit_share).alias("audit_share"),
+    ).drop("is_demoted_own", "audit_share_own")
+
+
+def alarm_texts(trust: pl.DataFrame) -> list[str]:
+    """The demotions in force in words, one for each corrector and rule, for the notes of a run and the page.
+
+    Parameters
+    ----------
+    trust : polars.DataFrame
+        What `demotions` gives.
+    """
+    demoted = trust.filter("is_demoted").unique(["corrector", "rule_id"], keep="first", maintain_order=True)
+    return [
+        f"{row['corrector']} on {row['rule_id']} is asked again until it has earned trust anew: "
+        f"{row['after'] * 100:.0f} % were wrong in the latest decisions, {row['before'] * 100:.0f} % before"
+        for row in demoted.iter_rows(named=True)
+    ]
 
 
 def _row(names: tuple[str, ...], change: Change, group: _Group) -> dict[str, object]:

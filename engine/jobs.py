@@ -24,7 +24,7 @@ from engine import requirements
 from engine.apply import LakeTarget, Outcome, Target, push
 from engine.decide import apply_automatic
 from engine.detect import Validator, duplicated
-from engine.drift import alarm_text, with_trust
+from engine.drift import alarm_texts, demotions, with_trust
 from engine.errors import ChannelmendError, ConfigError
 from engine.patterns import with_patterns
 from engine.policy import judge
@@ -316,9 +316,11 @@ def _suggest(workspace: Workspace, run: Run, connection: str, channel: str, kind
     waiting = waiting.filter(pl.col("rule_id").is_in([rule.id for rule in validator.rules]))
     if waiting.is_empty():
         return
-    alarms = workspace.watch.look().select("corrector", "rule_id", "error_before", "error_after")
-    run.notes += [alarm_text(*row) for row in alarms.iter_rows()]
+    workspace.watch.look()
     changes = workspace.watch.changes()
+    trust = demotions(workspace.knowledge.refresh(), changes, workspace.policy)
+    run.notes += alarm_texts(trust.filter(pl.col("rule_id").is_in(waiting["rule_id"].unique().implode())))
+    language_model = LanguageModel.of(workspace.settings, workspace.store)
     suggester = Suggester(
         validator,
         workspace.lake.current(connection, kind),
@@ -334,7 +336,7 @@ def _suggest(workspace: Workspace, run: Run, connection: str, channel: str, kind
         best = _with_pattern_rules(
             workspace, weighed.filter(pl.col("rank") == 1).join(part, on="issue_id", how="left"), connection
         )
-        best = with_trust(best, workspace.knowledge.refresh(), changes, workspace.policy)
+        best = with_trust(best, trust, workspace.policy)
         judged = judge(best, workspace.policy)
         explained = dict(judged.filter(pl.col("action") == "review").select("issue_id", "explanation").iter_rows())
         explained |= dict.fromkeys(set(part["issue_id"]) - set(weighed["issue_id"]), "no corrector has a suggestion")
