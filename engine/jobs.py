@@ -320,7 +320,6 @@ def _suggest(workspace: Workspace, run: Run, connection: str, channel: str, kind
     changes = workspace.watch.changes()
     trust = demotions(workspace.knowledge.refresh(), changes, workspace.policy)
     run.notes += alarm_texts(trust.filter(pl.col("rule_id").is_in(waiting["rule_id"].unique().implode())))
-    language_model = LanguageModel.of(workspace.settings, workspace.store)
     suggester = Suggester(
         validator,
         workspace.lake.current(connection, kind),
