@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import polars as pl
 import pytest
 from babel.numbers import format_currency, format_decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.correctors.price import PriceCorrector
+from engine.types import DECISIONS
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,7 @@ def test_the_column_decides_an_ambiguous_separator(ask) -> None:
     )
     english = ask("price", "product", "price", ["1.299"], check="decimal", records=points)
     assert german["1.299"][0][0] == "1299.00"
-    assert "decimal comma in 48" in german["1.299"][0][2]
+    assert "48 times for a decimal comma" in german["1.299"][0][2]
     assert english["1.299"][0][0] == "1.30"
 
 
@@ -96,6 +98,28 @@ def test_a_sale_price_above_the_price_has_only_doubtful_ways_out(ask) -> None:
     assert [one[0] for one in found["35.00"]] == [""]
     assert found["12.00"] == []
     assert all(score <= 0.5 for many in found.values() for _, score, _ in many)
+
+
+def test_without_evidence_no_reading_scores_high_and_the_other_price_is_evidence(ask) -> None:
+    silent = ask("price", "product", "price", ["1.299"], check="decimal")["1.299"]
+    assert [value for value, _, _ in silent] == ["1299.00", "1.30"]
+    assert all(score <= 0.6 for _, score, _ in silent)
+    beside = ask("price", "product", "price", ["1.299"], check="decimal", record={"sale_price": "1.10"})["1.299"]
+    assert beside[0][0] == "1.30"
+    above = ask("price", "product", "price", ["1.299"], check="decimal", record={"sale_price": "999.00"})["1.299"]
+    assert above[0][0] == "1299.00"
+    assert above[0][1] > 0.9
+
+
+def test_what_people_of_the_connection_chose_is_evidence(ask) -> None:
+    row = dict.fromkeys(DECISIONS, "x") | {"connection": "shop", "field": "price", "decided_at": None}
+    past = [row | {"observed": f"2.{n}00", "suggested": f"2{n}00.00", "final": f"2.{n}0"} for n in range(1, 9)]
+    decisions = pl.DataFrame([one | {"verdict": "modified"} for one in past], schema=DECISIONS)
+    found = ask("price", "product", "price", ["1.290"], check="decimal", decisions=decisions)["1.290"]
+    assert found[0][0] == "1.29"
+    assert "people chose" in found[0][2]
+    other = ask("price", "product", "price", ["1.290"], check="decimal", decisions=decisions, connection="another")
+    assert other["1.290"][0][0] == "1290.00"
 
 
 @given(
