@@ -97,8 +97,8 @@ class PriceCorrector(Corrector):
             values = frame.select(pl.col(name).str.strip_chars().alias("v")).filter(pl.col("v") != "")
             text = pl.col("v")
             counts = values.select(
-                comma=text.str.contains(r"^\D*(\d+|\d{1,3}([.'’\s]\d{3})+),\d{1,2}\D*$").sum(),
-                dot=text.str.contains(r"^\D*(\d+|\d{1,3}([,'’\s]\d{3})+)\.\d{1,2}\D*$").sum(),
+                comma=text.str.contains(r"^\D*(\d+|\d{1,3}([.'’\s]\d{3})+),\d{1,2}\D*$|^\D*(0|\d{4,}),\d{3}\D*$").sum(),
+                dot=text.str.contains(r"^\D*(\d+|\d{1,3}([,'’\s]\d{3})+)\.\d{1,2}\D*$|^\D*(0|\d{4,})\.\d{3}\D*$").sum(),
                 plain=text.str.contains(r"^\d+\.\d{1,2}$").sum(),
             ).row(0)
             self.comma_[name] = counts[0]
