@@ -9,7 +9,6 @@ In both parts one more approval of a pattern never lowers its confidence and one
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -20,9 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv, expit
 from sklearn.base import BaseEstimator
 
-from models.acceptance import CATEGORICAL, AcceptanceClassifier
+from models.acceptance import CATEGORICAL, DIRECTIONS, AcceptanceClassifier
 from models.calibration import Calibrated, Calibration, logits
-from models.errors import ModelFileError
+from models.model_file import load_model_file, save_model_file
 from models.priors import PRIORS, SHARE_BORROWED, counts, floats, own_doubt, priors
 from models.risk import pooled_error_bound
 
@@ -82,8 +81,8 @@ safe                         1 where the corrector never changes the meaning
 ===========================  ===========================================================================================
 """
 
-_FORMAT = 2
-_FILE = "confidence.json"
+_MADE_FOR = {"format": ["3"], "features": FEATURES, "names": CATEGORICAL, "inputs": tuple(DIRECTIONS)}
+"""What a saved model must agree with to be read; the format rises when learned attributes change their meaning."""
 _EDGE = 1e-4
 _DRIFT = 2
 """Rejections among the last five decisions of a pattern from which its own record outweighs the classifier."""
@@ -292,16 +291,8 @@ class ConfidenceModel(BaseEstimator):
         return Belief(self.strength * mean + own.approved, self.strength * (1 - mean) + own.refused + recent, mean)
 
     def save(self, folder: Path) -> None:
-        """Write the model as JSON into a folder, which is made where it is missing; it holds numbers and names, no code."""
-        folder.mkdir(parents=True, exist_ok=True)
-        state = {
-            "format": _FORMAT,
-            "parameters": self.get_params(),
-            "decisions": self.decisions_,
-            "classifier": self.classifier_.to_dict() if self.classifier_ is not None else None,
-            "calibration": self.calibration_.to_dict() if self.calibration_ is not None else None,
-        }
-        (folder / _FILE).write_text(json.dumps(state, allow_nan=False), "utf-8")
+        """Write the model into a folder, which is made where it is missing; see `models.model_file`."""
+        save_model_file(self, folder, made_for=_MADE_FOR)
 
     @classmethod
     def from_folder(cls, folder: Path) -> Self:
@@ -312,24 +303,9 @@ class ConfidenceModel(BaseEstimator):
         OSError
             When the folder holds no model.
         ModelFileError
-            When the file is damaged, of another format, or made for other features.
+            When the file is damaged, holds a type that is not trusted, or was made for other features.
         """
-        path = Path(folder) / _FILE
-        text = path.read_bytes()
-        try:
-            state = json.loads(text)
-            if state["format"] != _FORMAT:
-                raise ValueError(f"its format is {state['format']!r}, this version reads {_FORMAT}")
-            made = cls(**state["parameters"])
-            made.decisions_ = int(state["decisions"])
-            if state["classifier"] is not None:
-                made.classifier_ = AcceptanceClassifier.from_dict(state["classifier"])
-                made.calibration_ = Calibration.from_dict(state["calibration"])
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ModelFileError(
-                f"{path} is no usable confidence model: {error}. Train again, or roll back."
-            ) from error
-        return made
+        return load_model_file(folder, cls, made_for=_MADE_FOR)
 
     def _blended(self, rows: pl.DataFrame, believed: Calibrated) -> Calibrated:
         """Belief and classifier, averaged in log odds; the classifier weighs more the more labels it was fitted on."""

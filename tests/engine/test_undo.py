@@ -4,7 +4,7 @@ import shutil
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -22,7 +22,7 @@ STEPS = st.lists(
         st.tuples(st.sampled_from(("undo_decisions", "undo")), st.integers(0, ISSUES - 1)),
         st.tuples(st.just("push"), st.just(0)),
     ),
-    min_size=4,
+    min_size=7,
     max_size=14,
 )
 SEEN = ["value", "corrector", "confidence", "lower", "error_bound", "evidence"]
@@ -101,7 +101,13 @@ def settled(workspace):
     return workspace
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(steps=STEPS)
 def test_what_is_taken_back_has_never_been(template, tmp_path, steps):
     with_undo, without = copied(template, tmp_path / "with"), copied(template, tmp_path / "without")

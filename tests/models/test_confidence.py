@@ -1,7 +1,5 @@
 """The confidence: the mission's phases, monotone in decisions, calibrated on streams, saved without code."""
 
-import json
-
 import numpy as np
 import polars as pl
 import pytest
@@ -11,7 +9,6 @@ from scipy.special import expit, logit
 from sklearn.base import clone
 
 from models.confidence import CATEGORICAL, FEATURES, ConfidenceModel, formula_confidence
-from models.errors import ModelFileError
 from models.evaluate import adaptive_error, area_under_roc, brier, noise_floor
 
 COLD = {"price": 0.99, "description": 0.85, "category": 0.78, "brand": 0.72, "weight": 0.65, "unheard_of": 0.80}
@@ -231,36 +228,7 @@ def test_saved_and_loaded_it_predicts_the_same_to_the_bit(rows, tmp_path):
     assert again.predict(frame).equals(model.predict(frame))
     assert again.get_params() == model.get_params()
     assert again.decisions_ == rows
-    assert [path.name for path in (tmp_path / "model").iterdir()] == ["confidence.json"]
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda s: s | {"format": 1},
-        lambda s: s | {"parameters": {"unheard_of": 1}},
-        lambda s: s | {"classifier": s["classifier"] | {"inputs": ["price"]}},
-        lambda s: s | {"classifier": s["classifier"] | {"coefficients": [0.0]}},
-        lambda s: s | {"calibration": None},
-        lambda s: [],
-    ],
-)
-def test_a_damaged_or_foreign_model_is_refused(damage, fitted, tmp_path):
-    fitted.save(tmp_path)
-    path = tmp_path / "confidence.json"
-    path.write_text(json.dumps(damage(json.loads(path.read_text()))))
-    with pytest.raises(ModelFileError, match="no usable confidence model"):
-        ConfidenceModel.from_folder(tmp_path)
-
-
-def test_half_a_file_and_no_file(fitted, tmp_path):
-    with pytest.raises(FileNotFoundError):
-        ConfidenceModel.from_folder(tmp_path)
-    fitted.save(tmp_path)
-    path = tmp_path / "confidence.json"
-    path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(ModelFileError):
-        ConfidenceModel.from_folder(tmp_path)
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["model.skops"]
 
 
 @pytest.mark.parametrize("wrong", [{"weight": [0.0] * 10}, {"weight": [1.0]}, {"accepted": [True]}])
