@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine import audit
+from engine.correctors.llm import LanguageModel
 from engine.errors import ChannelmendError
 from models.embed import embedder
 from models.errors import WeightsMissingError
@@ -31,7 +32,7 @@ class Finding:
 
 
 def examine(workspace: Workspace) -> list[Finding]:
-    """Findings on database, lake, embeddings, model, credentials and audit log, in that order."""
+    """Findings on database, lake, embeddings, models, credentials and audit log, in that order."""
     found = [Finding("database", True, str(workspace.store))]
     folder = workspace.lake.folder
     free = shutil.disk_usage(folder if folder.exists() else folder.parent).free
@@ -44,6 +45,8 @@ def examine(workspace: Workspace) -> list[Finding]:
         found.append(Finding("confidence model", True, repr(workspace.model)))
     except ChannelmendError as error:
         found.append(Finding("confidence model", False, str(error)))
+    if language_model := LanguageModel.of(workspace.settings, workspace.store):
+        found.append(Finding("language model", *language_model.state()))
     for name, changed in workspace.connections().select("name", "credentials_changed_at").iter_rows():
         age = datetime.now(UTC) - changed
         advice = "" if age < _ROTATE_AFTER else "; rotate them: make new ones at the platform, then run connect again"

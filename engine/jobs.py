@@ -22,6 +22,7 @@ from connectors.record import KINDS, conform
 from connectors.record import field as record_field
 from engine import requirements
 from engine.apply import LakeTarget, Outcome, Target, push
+from engine.correctors.llm import LanguageModel
 from engine.decide import apply_automatic
 from engine.detect import Validator, duplicated
 from engine.drift import alarm_texts, demotions, with_trust
@@ -320,6 +321,7 @@ def _suggest(workspace: Workspace, run: Run, connection: str, channel: str, kind
     changes = workspace.watch.changes()
     trust = demotions(workspace.knowledge.refresh(), changes, workspace.policy)
     run.notes += alarm_texts(trust.filter(pl.col("rule_id").is_in(waiting["rule_id"].unique().implode())))
+    language_model = LanguageModel.of(workspace.settings, workspace.store)
     suggester = Suggester(
         validator,
         workspace.lake.current(connection, kind),
@@ -327,6 +329,7 @@ def _suggest(workspace: Workspace, run: Run, connection: str, channel: str, kind
         workspace.model,
         workspace.settings,
         changes=changes,
+        language_model=language_model,
     )
     for start in range(0, waiting.height, _BATCH_ROWS):
         part = waiting.slice(start, _BATCH_ROWS)
@@ -351,6 +354,7 @@ def _suggest(workspace: Workspace, run: Run, connection: str, channel: str, kind
             threshold=workspace.policy.floor,
             writable=workspace.is_writable,
         )
+    run.notes += language_model.notes if language_model else []
 
 
 def _waiting(workspace: Workspace, connection: str, kind: str) -> pl.DataFrame:

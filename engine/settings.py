@@ -7,15 +7,26 @@ Environment names are ``CHANNELMEND_`` and the key, nested keys joined by two un
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from engine.errors import ConfigError
+from engine.privacy import SENDABLE, may_leave
 
-__all__ = ["AiMonitoring", "ErrorBudget", "KnowledgeManagement", "Settings", "describe_settings", "load_settings"]
+__all__ = [
+    "AiMonitoring",
+    "ErrorBudget",
+    "KnowledgeManagement",
+    "LanguageModelSettings",
+    "Settings",
+    "describe_settings",
+    "load_settings",
+]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -28,7 +39,7 @@ class AiMonitoring(_Section):
     """When a correction may be made without asking."""
 
     enabled: bool = Field(True, description="Whether corrections may be applied without asking at all.")
-    model: str = Field("", description="Language model for suggestions; empty: none is called.")
+    model: str = Field("", description="Language model for suggestions, once language_model.provider is set.")
     confidence_threshold: Share = Field(0.80, description="Floor of the confidence for an automatic correction.")
     max_suggestions: Annotated[int, Field(ge=1, le=10)] = Field(3, description="Candidates kept for each issue.")
 
@@ -55,6 +66,57 @@ class ErrorBudget(_Section):
     audit_share: Share = Field(0.02, description="Share of automatic corrections that a person sees blind instead.")
 
 
+class LanguageModelSettings(_Section):
+    """Who is asked for suggestions outside the house; the model's name is ``ai_monitoring.model``."""
+
+    provider: Literal["", "openai", "anthropic"] = Field(
+        "", description="openai (or a server with its interface), anthropic; empty: no language model is called."
+    )
+    base_url: str = Field("", description="Address of a server of your own; empty: the provider's.")
+    key_file: Path | None = Field(
+        None, description="File with the provider's key, mode 0600; or CHANNELMEND_LANGUAGE_MODEL_KEY."
+    )
+    asks: Literal["unanswered", "every"] = Field(
+        "unanswered", description="unanswered: only what no other corrector could answer; or every."
+    )
+    fields: tuple[str, ...] = Field(
+        ("title", "description", "brand", "category", "condition", "language", "attributes"),
+        description="Fields of a product that may leave the house; attributes.<name> allows a single one.",
+    )
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = Field(20.0, description="Longest wait for one answer.")
+    run_timeout_s: Annotated[float, Field(gt=0)] = Field(
+        120.0, description="Time in a run after which nothing more is asked."
+    )
+    requests_per_minute: Annotated[int, Field(ge=1)] = Field(
+        30, description="Requests a minute, all processes together."
+    )
+    requests_per_day: Annotated[int, Field(ge=0)] = Field(
+        500, description="Requests a day (UTC), all processes together."
+    )
+    tokens_per_day: Annotated[int, Field(ge=0)] = Field(
+        1_000_000, description="Tokens of questions and answers a day (UTC), all processes together."
+    )
+    questions_per_request: Annotated[int, Field(ge=1, le=50)] = Field(10, description="Issues put into one request.")
+    concurrency: Annotated[int, Field(ge=1, le=16)] = Field(2, description="Requests at the same time.")
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("must begin with https:// or http:// and name a host")
+        if parts.username or parts.password or parts.query:
+            raise ValueError("must not hold a password or a key")
+        return value
+
+    @field_validator("fields")
+    @classmethod
+    def _may_leave(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if refused := [name for name in value if not may_leave("product", name, value)]:
+            raise ValueError(f"{', '.join(refused)} may never leave the house; what may: {', '.join(SENDABLE)}")
+        return value
+
+
 class Settings(BaseSettings):
     """All settings of a workspace."""
 
@@ -78,6 +140,7 @@ class Settings(BaseSettings):
     ai_monitoring: AiMonitoring = AiMonitoring()
     knowledge_management: KnowledgeManagement = KnowledgeManagement()
     error_budget: ErrorBudget = ErrorBudget()
+    language_model: LanguageModelSettings = LanguageModelSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -111,10 +174,15 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**{k: v for k, v in overrides.items() if v is not None})
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, e['loc']))} = {e.get('input')!r}: {e['msg']}" for e in error.errors()]
+        problems = [f"{'.'.join(map(str, e['loc']))}{_shown(e)}: {e['msg']}" for e in error.errors()]
         raise ConfigError(
             f"Settings are wrong (file {_settings_file()}, then CHANNELMEND_* variables):", problems
         ) from None
+
+
+def _shown(error: Mapping[str, Any]) -> str:
+    # A key in the wrong place, or a password in an address, must not come to light by being refused.
+    return "" if error["type"] in ("extra_forbidden", "value_error") else f" = {error.get('input')!r}"
 
 
 def describe_settings(settings: Settings) -> list[tuple[str, Any, str]]:

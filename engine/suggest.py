@@ -10,6 +10,7 @@ import polars as pl
 
 from connectors.record import schema
 from engine.correctors import ANY_FIELD, Context, Corrector, correctors
+from engine.correctors.llm import LanguageModel
 from engine.detect import Validator, observed_text
 from engine.drift import CHANGES, standing_evidence
 from engine.features import with_features
@@ -92,6 +93,8 @@ class Suggester:
     settings : Settings
     changes : polars.DataFrame, optional
         Changes of error rates, schema `engine.drift.CHANGES`: decisions from before them are no evidence.
+    language_model : LanguageModel, optional
+        Whom the corrector ``llm`` may ask.
     """
 
     def __init__(
@@ -102,13 +105,20 @@ class Suggester:
         model: ConfidenceModel,
         settings: Settings,
         changes: pl.DataFrame | None = None,
+        language_model: LanguageModel | None = None,
     ) -> None:
         self._validator = validator
         self._rules = {rule.id: rule for rule in validator.rules}
         self._knowledge = knowledge
         self._model = model
         self._settings = settings
-        self._context = Context(records=records, decisions=knowledge.refresh(), seed=settings.seed, **_home(records))
+        self._context = Context(
+            records=records,
+            decisions=knowledge.refresh(),
+            seed=settings.seed,
+            language_model=language_model,
+            **_home(records),
+        )
         self._changes = pl.DataFrame(schema=CHANGES) if changes is None else changes
         self._fitted: dict[str, Corrector] = {}
 
@@ -118,7 +128,7 @@ class Suggester:
 
     def suggest(self, questions: pl.DataFrame) -> pl.DataFrame:
         """At most ``max_suggestions`` candidates an issue, schema `WEIGHED`; issues without any are left out."""
-        proposed = self._valid(self._ask(questions), questions)
+        proposed = self._proposed(questions)
         if proposed.is_empty():
             return pl.DataFrame(schema=WEIGHED)
         decisions = standing_evidence(self._context.decisions, self._changes)
@@ -141,9 +151,18 @@ class Suggester:
             .select(list(WEIGHED))
         )
 
-    def _ask(self, questions: pl.DataFrame) -> pl.DataFrame:
+    def _proposed(self, questions: pl.DataFrame) -> pl.DataFrame:
+        """Valid candidates of all correctors; those that cost money are asked about what is left."""
+        answered = self._valid(self._ask(questions, costly=False), questions)
+        if self._settings.language_model.asks == "unanswered":
+            questions = questions.join(answered, on="issue_id", how="anti", maintain_order="left")
+        return pl.concat([answered, self._valid(self._ask(questions, costly=True), questions)])
+
+    def _ask(self, questions: pl.DataFrame, *, costly: bool) -> pl.DataFrame:
         answers = [pl.DataFrame(schema=CANDIDATES)]
         for name, kind in correctors().items():
+            if kind.is_costly != costly:
+                continue
             asked = [r.id for r in self._rules.values() if ANY_FIELD in kind.handles or name in r.correction]
             mine = questions.filter(pl.col("rule_id").is_in(asked))
             if mine.height:

@@ -65,8 +65,12 @@ PRIORS: dict[str, Prior] = {
     "category": Prior(0.78, _LOOSE),
     "brand": Prior(0.72, _LOOSE),
     "weight": Prior(0.65, _LOOSE),
+    "llm": Prior(0.80, _LOOSE),
 }
-"""Corrector to belief. Source of the acceptances: the product's mission, table "AI Auto-Correction Examples"."""
+"""Corrector to belief. Source of the acceptances: the product's mission, table "AI Auto-Correction Examples".
+
+``llm`` is in none of its rows. It is named here because no rule makes a language model's change one of mere notation.
+"""
 
 DEFAULT_PRIOR = Prior(0.80, _LOOSE)
 """A corrector without entry: at the mission's floor for automatic correction, not above."""

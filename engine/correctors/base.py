@@ -6,11 +6,14 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from engine.types import CANDIDATES, DECISIONS
+
+if TYPE_CHECKING:
+    from engine.correctors.llm.model import LanguageModel
 
 __all__ = [
     "ANY_FIELD",
@@ -55,6 +58,8 @@ class Context:
         Home of the connection where known: ISO 4217, ISO 3166-1 alpha-2, ISO 639-1; empty where not.
     seed : int
         For every random choice.
+    language_model : LanguageModel, optional
+        Whom the corrector ``llm`` may ask; None where the settings name no provider.
     """
 
     records: pl.LazyFrame
@@ -63,6 +68,7 @@ class Context:
     country: str = ""
     language: str = ""
     seed: int = 0
+    language_model: LanguageModel | None = None
 
 
 class Corrector(ABC):
@@ -79,10 +85,14 @@ class Corrector(ABC):
         File name without ending; used in rules, candidates and statistics.
     handles : frozenset of str
         Canonical fields it can write, or `ANY_FIELD`.
+    is_costly : bool
+        Whether an answer costs money: then it is asked last, and only what no other corrector could answer, unless the
+        settings say otherwise.
     """
 
     name: str
     handles: frozenset[str]
+    is_costly = False
 
     def fit(self, context: Context) -> None:
         """Learn from the merchant's own records and decisions. The default learns nothing."""
