@@ -7,7 +7,8 @@ how much of it chance alone explains.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -17,9 +18,11 @@ from scipy.stats import rankdata
 from models.risk import lower_bound, upper_bound
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = [
+    "Gain",
     "adaptive_error",
     "area_under_roc",
     "brier",
@@ -27,8 +30,11 @@ __all__ = [
     "noise_floor",
     "evaluate",
     "log_loss",
+    "paired_gain",
     "reliability_figure",
     "reliability_table",
+    "risk_coverage_figure",
+    "risk_coverage_table",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -36,6 +42,7 @@ BoolArray = NDArray[np.bool_]
 
 _BINS = 15
 _FEWEST_IN_BIN = 20
+_COLOURS = ("#0b6e8f", "#d1752a", "#7a8b3c", "#8e5aa8", "#5f6b76")
 
 
 def brier(accepted: ArrayLike, confidence: ArrayLike) -> float:
@@ -151,6 +158,64 @@ def evaluate(accepted: ArrayLike, confidence: ArrayLike, *, seed: int = 0, resam
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
+class Gain(NamedTuple):
+    """By how much one model's Brier score is better than another's.
+
+    Attributes
+    ----------
+    mean : float
+        Brier score of the other model without that of this one; above 0 this one is better.
+    low, high : float
+        90 % interval.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+
+def paired_gain(
+    accepted: ArrayLike,
+    confidence: ArrayLike,
+    other: ArrayLike,
+    *,
+    groups: ArrayLike,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> Gain:
+    """Difference of two models' Brier scores over the same rows, with its bootstrap interval.
+
+    Whole groups are drawn, since rows of one group share their fate; both models are judged on the same draws.
+
+    Parameters
+    ----------
+    groups : array-like, shape (n,)
+        What belongs together, such as the record.
+
+    References
+    ----------
+    B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 8 and 13: paired data, percentile interval.
+
+    Examples
+    --------
+    >>> gain = paired_gain([True, False] * 50, [0.9, 0.1] * 50, [0.6, 0.4] * 50, groups=range(100))
+    >>> round(gain.mean, 3), gain.low > 0
+    (0.15, True)
+    """
+    y, p = _checked(accepted, confidence)
+    _, q = _checked(accepted, other)
+    _, place = np.unique(np.asarray(groups), return_inverse=True)
+    gained = np.bincount(place, weights=(q - y) ** 2 - (p - y) ** 2)
+    rows = np.bincount(place)
+    random = np.random.default_rng(seed)
+    means = np.empty(resamples)
+    for one in range(resamples):
+        drawn = random.integers(0, len(rows), len(rows))
+        means[one] = gained[drawn].sum() / rows[drawn].sum()
+    low, high = np.quantile(means, [0.05, 0.95])
+    return Gain(float(gained.sum() / len(y)), float(low), float(high))
+
+
 def reliability_table(accepted: ArrayLike, confidence: ArrayLike, *, bins: int = _BINS) -> pl.DataFrame:
     """What was promised beside what was kept.
 
@@ -168,12 +233,7 @@ def reliability_table(accepted: ArrayLike, confidence: ArrayLike, *, bins: int =
         .sort("bin")
         .with_columns(
             (pl.col("hits") / pl.col("rows")).alias("accepted"),
-            pl.struct("hits", "rows")
-            .map_batches(lambda s: _ends(s, upper=False), return_dtype=pl.Float64)
-            .alias("low"),
-            pl.struct("hits", "rows")
-            .map_batches(lambda s: _ends(s, upper=True), return_dtype=pl.Float64)
-            .alias("high"),
+            *_interval(),
         )
         .select("rows", "confidence", "accepted", "low", "high")
     )
@@ -198,9 +258,8 @@ def reliability_figure(accepted: ArrayLike, confidences: Mapping[str, ArrayLike]
     figure = Figure(figsize=(6.4, 7.2), layout="constrained", facecolor="white")
     above, below = figure.subplots(2, 1, height_ratios=[3.2, 1], sharex=True)
     above.plot([0, 1], [0, 1], color="#9aa3ad", linewidth=1, linestyle=(0, (4, 3)), label="as promised")
-    colours = ["#0b6e8f", "#d1752a", "#7a8b3c", "#8e5aa8", "#5f6b76"]
     for place, (name, confidence) in enumerate(confidences.items()):
-        table, colour = reliability_table(accepted, confidence), colours[place % len(colours)]
+        table, colour = reliability_table(accepted, confidence), _COLOURS[place % len(_COLOURS)]
         x, y = table["confidence"].to_numpy(), table["accepted"].to_numpy()
         label = f"{name}: Brier {brier(accepted, confidence):.3f}, ECE {adaptive_error(accepted, confidence):.3f}"
         label += f" (floor {noise_floor(confidence):.3f})"
@@ -219,10 +278,109 @@ def reliability_figure(accepted: ArrayLike, confidences: Mapping[str, ArrayLike]
     above.legend(frameon=False, fontsize=8.5, loc="upper left")
     below.set(xlabel="confidence", ylabel="candidates")
     for axes in (above, below):
-        axes.grid(color="#e6e9ec", linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
+        _plain(axes)
     return figure
+
+
+def risk_coverage_table(accepted: ArrayLike, confidence: ArrayLike) -> pl.DataFrame:
+    """What every threshold would have done: one row a distinct confidence, the highest first.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``threshold``, ``coverage`` (share of rows at or above it), ``wrong`` (share of those that were refused), and
+        ``low`` and ``high``, the 95 % Clopper-Pearson interval of that share.
+
+    References
+    ----------
+    Y. Geifman, R. El-Yaniv, "Selective classification for deep neural networks", NeurIPS 2017.
+    """
+    y, p = _checked(accepted, confidence)
+    return (
+        pl.DataFrame({"threshold": p, "refused": ~y})
+        .group_by("threshold")
+        .agg(pl.len().cast(pl.Int64).alias("rows"), pl.col("refused").sum().cast(pl.Int64).alias("hits"))
+        .sort("threshold", descending=True)
+        .with_columns(pl.col("rows").cum_sum(), pl.col("hits").cum_sum())
+        .with_columns(
+            (pl.col("rows") / len(y)).alias("coverage"),
+            (pl.col("hits") / pl.col("rows")).alias("wrong"),
+            *_interval(),
+        )
+        .select("threshold", "coverage", "wrong", "low", "high")
+    )
+
+
+def risk_coverage_figure(accepted: ArrayLike, confidences: Mapping[str, ArrayLike], *, budget: float = 0.05) -> Figure:
+    """How much could be done without asking, and how much of that would be wrong, for every threshold.
+
+    Parameters
+    ----------
+    accepted : array-like of bool, shape (n,)
+    confidences : mapping of str to array-like of float
+        Model to its confidences; the first is drawn with its intervals.
+    budget : float
+        Error budget, drawn as a line, 0..1.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Bound to no window; save it with `savefig`.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import PercentFormatter
+
+    figure = Figure(figsize=(6.4, 4.6), layout="constrained", facecolor="white")
+    axes = figure.subplots()
+    most = max(2.5 * budget, 1.15 * float(1 - np.mean(_checked(accepted, next(iter(confidences.values())))[0])))
+    axes.axhspan(0, budget, color="#e9f2ec", zorder=0)
+    axes.text(0.99, budget * 0.5, "within the error budget", ha="right", va="center", color="#3f7a56", fontsize=8.5)
+    for place, (name, confidence) in enumerate(confidences.items()):
+        table, colour = risk_coverage_table(accepted, confidence), _COLOURS[place % len(_COLOURS)]
+        x, y = table["coverage"].to_numpy(), table["wrong"].to_numpy()
+        reached = coverage_at_precision(accepted, confidence, precision=1 - budget)
+        axes.step(
+            x,
+            y,
+            where="post",
+            color=colour,
+            linewidth=1.6,
+            zorder=9 - place,
+            label=f"{name}: {reached:.0%} within the budget",
+        )
+        if place == 0:
+            told = x >= _FEWEST_IN_BIN / np.size(accepted)
+            low, high = table["low"].to_numpy()[told], table["high"].to_numpy()[told]
+            axes.fill_between(x[told], low, high, step="post", color=colour, alpha=0.14, lw=0)
+        if reached:
+            axes.plot(reached, y[np.searchsorted(x, reached)], marker="o", markersize=5, color=colour, zorder=10)
+    axes.set(
+        xlabel="corrected without asking",
+        ylabel="of these, refused by people",
+        xlim=(0, 1.005),
+        ylim=(0, min(most, 1.0)),
+    )
+    axes.set_title(f"What would each threshold cost?  {np.size(accepted):,} decisions", loc="left", fontsize=11)
+    axes.legend(frameon=False, fontsize=8.5, loc="upper left")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1, decimals=0))
+    _plain(axes)
+    return figure
+
+
+def _plain(axes: Axes) -> None:
+    axes.grid(color="#e6e9ec", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _interval() -> list[pl.Expr]:
+    """95 % Clopper-Pearson interval of ``hits`` among ``rows`` as the columns ``low`` and ``high``."""
+    pair = pl.struct("hits", "rows")
+    return [
+        pair.map_batches(partial(_ends, upper=upper), return_dtype=pl.Float64).alias(name)
+        for name, upper in (("low", False), ("high", True))
+    ]
 
 
 def _ends(pair: pl.Series, *, upper: bool) -> pl.Series:

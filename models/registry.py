@@ -10,6 +10,7 @@ import logging
 import math
 import os
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,15 +56,26 @@ class Registry:
         parameters: Mapping[str, object],
         metrics: Mapping[str, float],
         data_fingerprint: str,
+        tags: Mapping[str, str] | None = None,
         figures: Mapping[str, Any] | None = None,
     ) -> tuple[int, str]:
         """Keep a fitted model as a new version; gives its number and the folder that holds it.
 
         Parameters
         ----------
+        parameters : mapping
+            Everything that the training depended on beside code and data.
+        metrics : mapping of str to float
+            Those that are not finite are left out.
+        data_fingerprint : str
+            Equal for equal data.
+        tags : mapping of str to str, optional
+            Such as the version of the code.
         figures : mapping, optional
             File name to matplotlib figure.
         """
+        from mlflow.entities import Metric, Param, RunTag
+
         client = self._client()
         experiment = client.get_experiment_by_name(self._name)
         identifier = (
@@ -73,12 +85,13 @@ class Registry:
         )
         run = client.create_run(identifier)
         run_id = run.info.run_id
-        for key, value in parameters.items():
-            client.log_param(run_id, key, value)
-        client.set_tag(run_id, "data_fingerprint", data_fingerprint)
-        for key, number in metrics.items():
-            if math.isfinite(number):
-                client.log_metric(run_id, key, number)
+        now = time.time_ns() // 1_000_000
+        client.log_batch(
+            run_id,
+            metrics=[Metric(key, number, now, 0) for key, number in metrics.items() if math.isfinite(number)],
+            params=[Param(key, str(value)) for key, value in parameters.items()],
+            tags=[RunTag(key, value) for key, value in {"data_fingerprint": data_fingerprint, **(tags or {})}.items()],
+        )
         with tempfile.TemporaryDirectory() as temporary:
             model.save(Path(temporary) / "model")
             client.log_artifacts(run_id, temporary)
@@ -123,6 +136,23 @@ class Registry:
             return ConfidenceModel.from_folder(folder)
         except OSError as error:
             raise RegistryError(f"Model version {version} has no readable file in {folder}: {error}.") from error
+
+    def parameters(self, version: int) -> dict[str, str]:
+        """What a version was trained with, as text.
+
+        Raises
+        ------
+        RegistryError
+            When there is no such version.
+        """
+        from mlflow.exceptions import MlflowException
+
+        client = self._client()
+        try:
+            run = client.get_run(client.get_model_version(self._name, str(version)).run_id)
+        except MlflowException as error:
+            raise RegistryError(f"There is no model version {version}: {error}.") from error
+        return dict(run.data.params)
 
     def champion(self) -> int | None:
         """The version in use; None before the first promotion."""

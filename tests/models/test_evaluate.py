@@ -16,8 +16,11 @@ from models.evaluate import (
     evaluate,
     log_loss,
     noise_floor,
+    paired_gain,
     reliability_figure,
     reliability_table,
+    risk_coverage_figure,
+    risk_coverage_table,
 )
 
 ROWS = st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=80)
@@ -96,6 +99,41 @@ def test_one_sure_mistake_does_not_cost_infinity():
 def test_what_cannot_be_measured_is_refused(y, p):
     with pytest.raises(ValueError, match="must be"):
         evaluate(y, p)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_gain_is_seen_where_there_is_one_and_not_where_there_is_none(seed):
+    y, p = honest(3000, seed)
+    noise = np.random.default_rng(seed).normal(0, 0.2, 3000)
+    better = paired_gain(y, p, np.clip(p + noise, 0, 1), groups=np.arange(3000))
+    assert 0 < better.low < better.mean < better.high
+    assert better.mean == pytest.approx(brier(y, np.clip(p + noise, 0, 1)) - brier(y, p))
+    assert paired_gain(y, p, p, groups=np.arange(3000)) == (0, 0, 0)
+
+
+def test_rows_of_one_group_count_as_one_observation():
+    y, p = honest(600)
+    q = np.clip(p + np.random.default_rng(0).normal(0, 0.2, 600), 0, 1)
+    alone = paired_gain(y, p, q, groups=np.arange(600))
+    repeated = paired_gain(np.tile(y, 5), np.tile(p, 5), np.tile(q, 5), groups=np.tile(np.arange(600), 5))
+    assert repeated.mean == pytest.approx(alone.mean)
+    assert repeated.high - repeated.low == pytest.approx(alone.high - alone.low)
+
+
+@given(ROWS)
+def test_every_threshold_is_told_with_what_it_would_have_done(rows):
+    y, p = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
+    for row in risk_coverage_table(y, p).iter_rows(named=True):
+        taken = p >= row["threshold"]
+        assert row["coverage"] == pytest.approx(taken.mean())
+        assert row["wrong"] == pytest.approx((~y[taken]).mean())
+        assert row["low"] <= row["wrong"] + 1e-12
+        assert row["wrong"] <= row["high"] + 1e-12
+
+
+@pytest.mark.parametrize("draw", [reliability_figure, risk_coverage_figure])
+def test_figures_are_drawn_of_few_rows_of_one_kind(draw):
+    draw([True] * 3, {"model": [0.9, 0.9, 0.8]}).savefig(io.BytesIO(), format="png")
 
 
 def test_the_figure_is_drawn_without_a_window():
