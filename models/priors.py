@@ -66,10 +66,14 @@ PRIORS: dict[str, Prior] = {
     "brand": Prior(0.72, _LOOSE),
     "weight": Prior(0.65, _LOOSE),
     "llm": Prior(0.80, _LOOSE),
+    "program": Prior(0.80, _LOOSE),
+    "domain": Prior(0.72, _LOOSE),
+    "vicinity": Prior(0.65, _LOOSE),
 }
 """Corrector to belief. Source of the acceptances: the product's mission, table "AI Auto-Correction Examples".
 
-``llm`` is in none of its rows. It is named here because no rule makes a language model's change one of mere notation.
+``llm``, ``program``, ``domain`` and ``vicinity`` are in none of its rows. They are named here because no rule makes their
+changes ones of mere notation; what a neighbour foretells is believed like an estimate, a near spelling like a brand.
 """
 
 DEFAULT_PRIOR = Prior(0.80, _LOOSE)

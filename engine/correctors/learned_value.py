@@ -11,13 +11,11 @@ import polars as pl
 
 from connectors.record import FIELDS
 from engine.correctors.base import ANY_FIELD, Context, Corrector, in_order, settled
+from models.programs import wilson_lower
 
-__all__ = ["CORRECTOR", "LearnedValueCorrector", "wilson_lower"]
+__all__ = ["CORRECTOR", "SCOPES", "LearnedValueCorrector", "is_personal", "wilson_lower"]
 
-_Z = 1.2816
-"""Normal quantile of a one-sided 90 % bound."""
-
-_SCOPES = (("connection",), ("channel",), ())
+SCOPES = (("connection",), ("channel",), ())
 """Narrowest first: what this connection decided outweighs what others did."""
 
 _FOLDED = 0.95
@@ -45,23 +43,21 @@ class LearnedValueCorrector(Corrector):
     def fit(self, context: Context) -> None:
         """Count agreements and contradictions in the decisions."""
         decisions = context.decisions.filter(
-            ~_personal() & (pl.col("observed").fill_null("").str.len_chars() <= _LONGEST)
+            ~is_personal() & (pl.col("observed").fill_null("").str.len_chars() <= _LONGEST)
         )
         self.maps_ = {
-            (scope, folded): _value_map(decisions, scope, folded=folded)
-            for scope in _SCOPES
-            for folded in (False, True)
+            (scope, folded): _value_map(decisions, scope, folded=folded) for scope in SCOPES for folded in (False, True)
         }
 
     def suggest(self, questions: pl.DataFrame, context: Context) -> pl.DataFrame:
         """The values decided before for the same observed value, the most agreed first."""
         asked = (
-            questions.drop("record", strict=False).filter(~_personal()).with_columns(pl.col("observed").fill_null(""))
+            questions.drop("record", strict=False).filter(~is_personal()).with_columns(pl.col("observed").fill_null(""))
         )
         found = []
         for folded in (False, True):
             keyed = asked.with_columns(_key(folded=folded).alias("key"))
-            for scope in _SCOPES:
+            for scope in SCOPES:
                 on = ["kind", "field", "key", *scope]
                 known = self.maps_.get((scope, folded))
                 if known is None or known.is_empty() or keyed.is_empty():
@@ -84,11 +80,10 @@ class LearnedValueCorrector(Corrector):
         return in_order(settled(pl.concat(rows).filter(pl.col("score") > 0.0)), questions)
 
 
-def wilson_lower(agreed: pl.Expr, decided: pl.Expr) -> pl.Expr:
-    """Lower end of the one-sided 90 % Wilson score interval of the share ``agreed / decided``, in 0..1."""
-    share, z2 = agreed / decided, _Z * _Z
-    spread = _Z * (share * (1 - share) / decided + z2 / (4 * decided * decided)).sqrt()
-    return ((share + z2 / (2 * decided) - spread) / (1 + z2 / decided)).clip(0.0, 1.0)
+def is_personal() -> pl.Expr:
+    """Whether the columns ``kind`` and ``field`` name personal data, which no learner may see."""
+    personal = [f"{kind} {one.name}" for kind, fields in FIELDS.items() for one in fields if one.personal]
+    return pl.concat_str([pl.col("kind"), pl.col("field")], separator=" ").is_in(personal)
 
 
 def _value_map(decisions: pl.DataFrame, scope: tuple[str, ...], *, folded: bool) -> pl.DataFrame:
@@ -118,7 +113,9 @@ def _value_map(decisions: pl.DataFrame, scope: tuple[str, ...], *, folded: bool)
         )
         .filter((pl.col("key") != "") | (pl.col("agreed") >= 2))
         .with_columns(decided=pl.col("accepted") + pl.col("refused"))
-        .with_columns(score=wilson_lower(pl.col("agreed").cast(pl.Float64), pl.col("decided").cast(pl.Float64)))
+        .with_columns(
+            score=wilson_lower(pl.col("agreed").cast(pl.Float64), pl.col("decided").cast(pl.Float64)).clip(0.0, 1.0)
+        )
         .select(*on, "value", "agreed", "decided", "score")
         .sort("agreed", "value", descending=[True, False])
     )
@@ -131,11 +128,6 @@ def _key(*, folded: bool) -> pl.Expr:
 
 def _folded(text: pl.Expr) -> pl.Expr:
     return text.str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
-
-
-def _personal() -> pl.Expr:
-    personal = [f"{kind} {one.name}" for kind, fields in FIELDS.items() for one in fields if one.personal]
-    return pl.concat_str([pl.col("kind"), pl.col("field")], separator=" ").is_in(personal)
 
 
 def _reason(scope: tuple[str, ...], *, folded: bool) -> pl.Expr:

@@ -134,6 +134,7 @@ def records() -> dict[str, pl.LazyFrame]:
             "quantity": str(n % 9),
             "mpn": f"XK-{n}",
             "condition": "new",
+            "lead_time_days": str(1 + n % 4),
             "language": "en",
             "attributes": [{"key": "Colour", "value": colours[n % 6]}],
         }
@@ -152,7 +153,8 @@ def records() -> dict[str, pl.LazyFrame]:
 
 def decisions(kind: str, field: str) -> pl.DataFrame:
     """Decisions that taught "ACME" to be "Acme", once against a rejection of something else."""
-    row = dict.fromkeys(DECISIONS, "x") | {"kind": kind, "field": field, "observed": "ACME", "decided_at": None}
+    row = dict.fromkeys(DECISIONS, "x") | {"kind": kind, "field": field, "rule_id": "r", "observed": "ACME"}
+    row |= {"decided_at": None}
     taught = [row | {"suggested": "Acme", "final": "Acme", "verdict": "approved"}] * 4
     return pl.DataFrame(
         [*taught, row | {"suggested": "acme", "final": "ACME", "verdict": "rejected"}], schema=DECISIONS
@@ -186,7 +188,7 @@ def asking(
 def fields_of(corrector: type[Corrector]) -> list[tuple[str, str]]:
     every = [(kind, one.name) for kind, fields in FIELDS.items() for one in fields]
     if ANY_FIELD in corrector.handles:
-        return [pair for pair in every if pair[1] in ("title", "email", "quantity")]
+        return [pair for pair in every if pair[1] in ("title", "email", "quantity", "brand")]
     named = [pair for pair in every if pair[1] in corrector.handles and pair[1] != "attributes"]
     return named + [("product", "attributes.country_of_origin")] * ("attributes" in corrector.handles)
 
