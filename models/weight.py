@@ -7,7 +7,7 @@ postage; and what can be told almost surely, a weight in the wrong unit, is told
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -43,6 +43,12 @@ SLIPS = (
 """Factors that put a wrong weight right, with what went wrong; one pound is 453.59237 g (NIST Handbook 44, appendix C)."""
 
 _MAX_G = 2_000_000.0
+_PLAUSIBLE = 2.0
+"""Half widths from the middle of an interval within which a weight is not called a slip."""
+
+_PRIOR_STRENGTH = 4.0
+"""Decisions that the beliefs about slips count for; a merchant's own slips outweigh them soon."""
+
 _TITLE_PARTS = 16
 
 
@@ -103,6 +109,10 @@ class WeightEstimator(BaseEstimator):
     widening_ : float
         By how much (natural logarithm) the raw interval was widened on held-out records (conformalised quantile
         regression: Romano, Patterson, Candes, NeurIPS 2019, https://arxiv.org/abs/1905.03222).
+    misses_ : ndarray, shape (n_held_out,)
+        Sorted: how far each held-out weight lies from the middle of its interval, -1 at the lower edge, 1 at the upper.
+        With a new interval they give its whole distribution (split conformal predictive systems: Vovk, Petej,
+        Nouretdinov, Manokhin, Gammerman, COPA 2018, https://arxiv.org/abs/1911.00941).
     """
 
     def __init__(
@@ -165,10 +175,11 @@ class WeightEstimator(BaseEstimator):
         # Boosting shares out tiny pieces of work; on a busy machine its threads wait for each other ten times longer.
         with threadpool_limits(limits=1, user_api="openmp"):
             self._models = self._boosted(features[~held], target[~held])
-            low, _, high = (model.predict(features[held]) for model in self._models)
-        misses = np.maximum(low - target[held], target[held] - high)
+            predicted = np.column_stack([model.predict(features[held]) for model in self._models])
+        outside = np.maximum(predicted[:, 0] - target[held], target[held] - predicted[:, 2])
         rank = min(1.0, np.ceil((held.sum() + 1) * self.coverage) / held.sum())
-        self.widening_ = float(np.quantile(misses, rank, method="higher"))
+        self.widening_ = float(np.quantile(outside, rank, method="higher"))
+        self.misses_ = np.sort(_distance(target[held], self._edges(predicted)))
         return self
 
     def predict(
@@ -192,9 +203,7 @@ class WeightEstimator(BaseEstimator):
             return [None for _ in titles]
         features = self._features(sizes_mm, categories, titles)
         with threadpool_limits(limits=1, user_api="openmp"):
-            low, middle, high = (model.predict(features) for model in self._models)
-        # Three separate regressions may cross where data is thin.
-        edges = np.sort(np.column_stack([low - self.widening_, middle, high + self.widening_]), axis=1)
+            edges = self._edges(np.column_stack([model.predict(features) for model in self._models]))
         has_size = np.asarray(np.isfinite(sizes_mm).any(axis=1))
         return [
             WeightInterval(*(float(np.exp(edge)) for edge in edges[row]))
@@ -203,7 +212,31 @@ class WeightEstimator(BaseEstimator):
             for row in range(len(titles))
         ]
 
-    def slips(self, weight_g: float, interval: WeightInterval) -> list[UnitSlip]:
+    def chance(self, interval: WeightInterval, low_g: float, high_g: float) -> float:
+        """Probability that the true weight lies between two weights, 0..1.
+
+        Parameters
+        ----------
+        interval : WeightInterval
+            As `predict` gave it.
+        low_g, high_g : float
+            Grams, the lower one excluded; 0 and infinity leave that side open.
+
+        Notes
+        -----
+        The share of held-out weights that lie there when their distances are laid on this interval; one more is
+        counted outside, so the chance is never 1.
+        """
+        edges = np.log([[interval.low, interval.middle, interval.high]])
+        below, above = (
+            np.searchsorted(self.misses_, _distance(np.array([np.log(max(edge, 1e-9))]), edges)[0], side="right")
+            for edge in (low_g, high_g)
+        )
+        return float((above - below) / (len(self.misses_) + 1))
+
+    def slips(
+        self, weight_g: float, interval: WeightInterval, habits: Mapping[float, float] | None = None
+    ) -> list[UnitSlip]:
         """Changes of unit that bring an implausible weight into the middle of its interval, the likeliest first.
 
         Parameters
@@ -212,6 +245,8 @@ class WeightEstimator(BaseEstimator):
             The observed weight.
         interval : WeightInterval
             As `predict` gave it.
+        habits : mapping of float to float, or None
+            Factor to how often it put a weight of this merchant right, less how often it was refused.
 
         Returns
         -------
@@ -220,21 +255,24 @@ class WeightEstimator(BaseEstimator):
         """
         if not 0.0 < weight_g < _MAX_G * 1_000:
             return []
-        middle = np.log(interval.middle)
-        lower = max(middle - np.log(interval.low), 0.1)
-        upper = max(np.log(interval.high) - middle, 0.1)
+        edges = np.log([[interval.low, interval.middle, interval.high]])
 
         def distance(weight: float) -> float:
-            offset = np.log(weight) - middle
-            return float(-offset / lower if offset < 0 else offset / upper)
+            return float(np.abs(_distance(np.array([np.log(weight)]), edges))[0])
 
         observed = distance(weight_g)
-        if observed < 2.0:
+        if observed < _PLAUSIBLE:
             return []
         priors = _IMPERIAL_PRIORS if self.is_imperial else _PRIORS
+        mass = {
+            factor: max(
+                priors[round(max(factor, 1 / factor))] * _PRIOR_STRENGTH + (habits or {}).get(factor, 0.0), 0.01
+            )
+            for factor, _ in SLIPS
+        }
+        scale = sum(priors[round(max(factor, 1 / factor))] for factor, _ in SLIPS) / sum(mass.values())
         likely = [
-            (factor, meaning, priors[round(max(factor, 1 / factor))] * _density(distance(weight_g * factor)))
-            for factor, meaning in SLIPS
+            (factor, meaning, mass[factor] * scale * _density(distance(weight_g * factor))) for factor, meaning in SLIPS
         ]
         # The observed weight itself stays in the race: an odd product is rare, not impossible.
         total = sum(chance for _, _, chance in likely) + _density(observed)
@@ -244,6 +282,11 @@ class WeightEstimator(BaseEstimator):
             if distance(weight_g * factor) <= 1.5 and chance / total >= 0.1
         ]
         return sorted(found, key=lambda one: (-one.score, one.factor))
+
+    def _edges(self, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Lower edge, middle and upper edge (natural logarithm) of the raw quantiles, shape (n_records, 3)."""
+        # Three separate regressions may cross where data is thin.
+        return np.sort(predicted + np.array([-self.widening_, 0.0, self.widening_]), axis=1)
 
     def _boosted(
         self, features: NDArray[np.float64], target: NDArray[np.float64]
@@ -310,6 +353,15 @@ class WeightEstimator(BaseEstimator):
 _PRIORS = {1_000: 0.6, 454: 0.1, 28: 0.05, 16: 0.05, 10: 0.1}
 _IMPERIAL_PRIORS = {1_000: 0.15, 454: 0.4, 28: 0.15, 16: 0.15, 10: 0.05}
 """How common each slip is before looking at the product; where weights are metric a factor of 1000 leads by far."""
+
+
+def _distance(target: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance of log weights from the middle of their intervals, in half widths of the side on which they lie."""
+    low, middle, high = edges.T
+    offset = target - middle
+    return np.asarray(
+        np.where(offset < 0, offset / np.maximum(middle - low, 0.1), offset / np.maximum(high - middle, 0.1))
+    )
 
 
 def _density(distance: float) -> float:

@@ -1,28 +1,33 @@
-"""Weights with a unit, in the wrong unit, or missing."""
+"""Weights with a unit or missing: what is written is converted, what is missing is estimated."""
 
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.correctors.base import Context, Corrector, Proposal, column, fits, is_blank, of_record, parameters, settled
+from engine.correctors.base import Context, Corrector, Proposal, column, fits, is_blank, of_record, settled
 from engine.measures import readings, written
-from models.weight import BRACKETS_G, UnitSlip, WeightEstimator, WeightInterval
+from models.weight import BRACKETS_G, WeightEstimator, WeightInterval
 
-__all__ = ["CORRECTOR", "WeightCorrector"]
+__all__ = ["CORRECTOR", "WeightCorrector", "estimator", "estimates"]
 
 _SIZES = ("length_mm", "width_mm", "height_mm")
 _IMPERIAL_COUNTRIES = ("US", "LR", "MM")
 
+_ACROSS = 0.6
+"""What the chance counts for where the interval reaches into another bracket: such an estimate must not apply itself."""
+
 
 class WeightCorrector(Corrector):
-    """Converts a unit that is written out, mends a slip of the unit, and estimates a weight that is missing.
+    """Converts a unit that is written out, and estimates a weight that is missing.
 
-    An estimate scores well only where the whole interval of likely weights lies in one bracket of parcel prices.
+    An estimate scores what the chance is that it leads to the right bracket of parcel prices; it scores high only where
+    the whole interval of likely weights lies in one bracket. Slips of the unit are left to the corrector `weight_unit`.
 
     Attributes
     ----------
@@ -38,98 +43,85 @@ class WeightCorrector(Corrector):
 
     def fit(self, context: Context) -> None:
         """Learn how heavy the merchant's products are by size, category and title."""
-        frame = column(context, "weight_g", *_SIZES, "category", "title")
-        numbers = frame.select(
-            pl.col(name).str.strip_chars().cast(pl.Float64, strict=False) for name in ("weight_g", *_SIZES)
-        )
-        is_imperial = context.country.upper() in _IMPERIAL_COUNTRIES or context.currency.upper() == "USD"
-        self.estimator_ = WeightEstimator(is_imperial=is_imperial, seed=context.seed).fit(
-            numbers["weight_g"].fill_null(np.nan).to_numpy(),
-            _sizes(numbers),
-            frame["category"].to_list(),
-            frame["title"].to_list(),
-        )
+        self.estimator_ = estimator(context)
 
     def suggest(self, questions: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """Grams as text: of the written unit, else of the likeliest slip, else an estimate."""
+        """Grams as text: of the written unit, else an estimate."""
         mine = self.asked(questions)
-        asked = mine.select(
-            "issue_id",
-            "check",
-            "params",
-            pl.col("observed").fill_null(""),
-            *(of_record(mine, n).str.strip_chars().cast(pl.Float64, strict=False).alias(n) for n in _SIZES),
-            category=of_record(mine, "category"),
-            title=of_record(mine, "title"),
-        )
-        intervals: list[WeightInterval | None] = [None] * asked.height
-        if self.estimator_ is not None and asked.height:
-            intervals = self.estimator_.predict(_sizes(asked), asked["category"].to_list(), asked["title"].to_list())
+        asked = mine.select("issue_id", pl.col("observed").fill_null("").alias("observed"))
         rows = [
             (issue, observed, *proposal)
-            for issue, observed, check, params, interval in zip(
-                asked["issue_id"], asked["observed"], asked["check"], asked["params"], intervals, strict=True
-            )
-            for proposal in self._proposals(observed, _limit(check, params), interval)
+            for (issue, observed), interval in zip(asked.iter_rows(), estimates(self.estimator_, mine), strict=True)
+            for proposal in self._proposals(observed, interval)
         ]
-        schema = {
-            "issue_id": pl.String,
-            "observed": pl.String,
-            "value": pl.String,
-            "score": pl.Float64,
-            "reason": pl.String,
-        }
-        return settled(pl.DataFrame(rows, schema=schema, orient="row").with_columns(corrector=pl.lit(self.name)))
+        schema = {"issue_id": pl.String, "observed": pl.String, "value": pl.String}
+        frame = pl.DataFrame(rows, schema=schema | {"score": pl.Float64, "reason": pl.String}, orient="row")
+        return settled(frame.with_columns(corrector=pl.lit(self.name)))
 
-    def _proposals(self, observed: str, limit: float | None, interval: WeightInterval | None) -> Iterator[Proposal]:
+    def _proposals(self, observed: str, interval: WeightInterval | None) -> Iterator[Proposal]:
         known = readings(observed, "gram") if fits(observed) else []
-        if not known:
-            if interval is not None and (is_blank(observed) or _is_zero(observed)):
-                yield _estimate(interval)
-            return
         for reading in known:
-            slips = self.estimator_.slips(reading.amount, interval) if self.estimator_ and interval else []
-            if interval is None:
-                slips = _blind_slips(reading.amount, limit)
             # The notation alone would leave an implausible weight, and the next run would ask again.
-            if not slips:
+            if interval is None or self.estimator_ is None or not self.estimator_.slips(reading.amount, interval):
                 yield Proposal(reading.text, reading.score, reading.reason)
-            for slip in slips:
-                usual = f": products like this weigh {_span(interval)}" if interval is not None else ""
-                reason = f"Probably {slip.meaning}{usual}."
-                yield Proposal(written(slip.weight_g), slip.score * max(reading.score, 0.5), reason)
+        if not known and interval is not None and (is_blank(observed) or _is_zero(observed)):
+            yield self._estimate(interval)
+
+    def _estimate(self, interval: WeightInterval) -> Proposal:
+        low, middle, high = (
+            int(np.searchsorted(BRACKETS_G, edge)) for edge in (interval.low, interval.middle, interval.high)
+        )
+        edges = (0.0, *BRACKETS_G, np.inf)
+        chance = self.estimator_.chance(interval, edges[middle], edges[middle + 1]) if self.estimator_ else 0.0
+        value, usual = written(interval.middle), f"products like this weigh {span(interval)}"
+        if low != high:
+            return Proposal(value, _ACROSS * chance, f"A rough estimate: {usual}, across parcel brackets.")
+        limit = f"up to {BRACKETS_G[low]:.0f} g" if low < len(BRACKETS_G) else f"above {BRACKETS_G[-1]:.0f} g"
+        return Proposal(value, chance, f"An estimate: {usual}, all in one parcel bracket ({limit}).")
 
 
-def _blind_slips(weight_g: float, limit: float | None) -> list[UnitSlip]:
-    """Slips that show without knowing the product: parcels weigh no less than a gram, and no more than the channel takes."""
-    if 0.01 <= weight_g < 1.0:
-        return [UnitSlip(weight_g * 1_000, 1_000.0, "kilograms written as grams", 0.7)]
-    if limit is not None and limit < weight_g <= limit * 1_000 and weight_g / 1_000 >= 1.0:
-        return [UnitSlip(weight_g / 1_000, 0.001, "grams multiplied by 1000 twice", 0.5)]
-    return []
+_last: tuple[weakref.ref[Context], WeightEstimator] | None = None
 
 
-def _estimate(interval: WeightInterval) -> Proposal:
-    low, high = (int(np.searchsorted(BRACKETS_G, edge)) for edge in (interval.low, interval.high))
-    middle, usual = written(interval.middle), f"products like this weigh {_span(interval)}"
-    if low != high:
-        score = 0.35 if high - low == 1 else 0.2
-        return Proposal(middle, score, f"A rough estimate: {usual}, across parcel brackets.")
-    limit = f"up to {BRACKETS_G[low]:.0f} g" if low < len(BRACKETS_G) else f"above {BRACKETS_G[-1]:.0f} g"
-    return Proposal(middle, 0.7, f"An estimate: {usual}, all in one parcel bracket ({limit}).")
+def estimator(context: Context) -> WeightEstimator:
+    """The estimator of the context's records; trained once for the correctors that ask one after the other."""
+    global _last
+    if _last is not None and _last[0]() is context:
+        return _last[1]
+    frame = column(context, "weight_g", *_SIZES, "category", "title")
+    numbers = frame.select(
+        pl.col(name).str.strip_chars().cast(pl.Float64, strict=False) for name in ("weight_g", *_SIZES)
+    )
+    is_imperial = context.country.upper() in _IMPERIAL_COUNTRIES or context.currency.upper() == "USD"
+    trained = WeightEstimator(is_imperial=is_imperial, seed=context.seed).fit(
+        numbers["weight_g"].fill_null(np.nan).to_numpy(),
+        _sizes(numbers),
+        frame["category"].to_list(),
+        frame["title"].to_list(),
+    )
+    _last = weakref.ref(context), trained
+    return trained
 
 
-def _span(interval: WeightInterval) -> str:
+def estimates(trained: WeightEstimator | None, questions: pl.DataFrame) -> list[WeightInterval | None]:
+    """The interval of likely weights of each question's record; None where nothing is known of it."""
+    if trained is None or questions.is_empty():
+        return [None] * questions.height
+    asked = questions.select(
+        *(of_record(questions, n).str.strip_chars().cast(pl.Float64, strict=False).alias(n) for n in _SIZES),
+        category=of_record(questions, "category"),
+        title=of_record(questions, "title"),
+    )
+    return trained.predict(_sizes(asked), asked["category"].to_list(), asked["title"].to_list())
+
+
+def span(interval: WeightInterval) -> str:
+    """The interval for a reviewer."""
     return f"{written(interval.low)} to {written(interval.high)} g"
 
 
 def _is_zero(text: str) -> bool:
     return len(text) <= 20 and re.fullmatch(r"\s*0+(?:[.,]0*)?\s*", text) is not None
-
-
-def _limit(check: str | None, params: str | None) -> float | None:
-    value = parameters(params).get("value") if check == "maximum" else None
-    return float(value) if isinstance(value, int | float) and value > 0 else None
 
 
 def _sizes(frame: pl.DataFrame) -> NDArray[np.float64]:

@@ -118,6 +118,24 @@ def test_comparison_with_another_field() -> None:
     assert broken_beside("differs_from_field", names, "title", field="sku") == [True, False]
 
 
+def test_a_weight_must_suit_the_size_of_its_package() -> None:
+    # One litre: 0.003 to 12 g/cm3 are 3 g to 12 kg.
+    rows = [
+        {"weight_g": weight, "length_mm": "100", "width_mm": "100", "height_mm": height}
+        for weight, height in (
+            ("2.9", "100"),
+            ("3", "100"),
+            ("12000", "100"),
+            ("12001", "100"),
+            ("0", "100"),
+            ("1", "0"),
+        )
+    ]
+    limits = {"lightest": 0.003, "heaviest": 12.0}
+    assert broken_beside("density", rows, "weight_g", **limits) == [True, False, False, True, False, False]
+    assert broken_beside("density", [rows[0] | {"height_mm": ""}], "weight_g", **limits) == [None]
+
+
 def test_decimal_places_follow_the_currency() -> None:
     rows = [
         {"price": p, "currency": c}
@@ -248,6 +266,7 @@ _ANY = {
     "any_of_fields": {"fields": ["brand"]},
     "at_least_field": {"field": "brand"},
     "at_most_field": {"field": "brand"},
+    "density": {"lightest": 0.003, "heaviest": 12.0, "length": "brand", "width": "brand", "height": "brand"},
     "differs_from_field": {"field": "brand"},
     "forbidden_characters": {"characters": "!"},
     "forbidden_words": {"words": ["x"]},
