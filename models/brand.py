@@ -1,7 +1,8 @@
 """Brand of a product from its title, by the brands that the merchant already sells.
 
-A gazetteer rather than a model: it can only answer with a brand that exists, spelt as the merchant spells it, and it says
-nothing when no known brand stands in the title.
+A gazetteer finds, a small model judges: the answer can only be a brand that exists, spelt as the merchant spells it, and
+there is none when no known brand stands in the title. How far a find can be believed is learned from the merchant's own
+titles, each judged as if its own record were not known.
 """
 
 from __future__ import annotations
@@ -14,20 +15,26 @@ from typing import Self
 
 import numpy as np
 from rapidfuzz import fuzz, process
+from scipy.special import expit
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 
 __all__ = ["BrandGazetteer", "BrandGuess"]
 
 _TOKEN = re.compile(r"[^\W_]+")
+_Key = tuple[str, ...]
 _LONGEST_TITLE = 600
+_FEWEST_FINDS = 100
+"""Finds in titles of the merchant from which their judge is learned."""
+
 _PRIOR_STRENGTH = 4.0
 """Titles that the average brand's reliability counts for in that of one brand."""
 
 
 @dataclass(frozen=True)
 class BrandGuess:
-    """A brand with the share of titles in which such a find was the brand.
+    """A brand with the probability that it is the product's.
 
     Attributes
     ----------
@@ -48,7 +55,7 @@ class BrandGuess:
 
 
 class BrandGazetteer(BaseEstimator):
-    """Finds known brands as whole words of a title and weighs them by how often such a find was right.
+    """Finds known brands as whole words of a title and judges each by place, past and context.
 
     Parameters
     ----------
@@ -68,10 +75,16 @@ class BrandGazetteer(BaseEstimator):
     rate_first_, rate_later_ : float
         Share of finds at the start of a title, and further on, that were the brand.
 
+    judge_ : sklearn.linear_model.LogisticRegression or None
+        Probability of a find being the brand; None where too few finds are known, then its reliability alone counts.
+
     Notes
     -----
     A brand that is also a common word ("Case", "Generic") is found in many titles of other brands. The share of its
-    finds that were right is its reliability, shrunk to that of all brands in the same place of the title.
+    finds that were right is its reliability, shrunk to that of all brands in the same place of the title. Context is
+    the share that the brand has in the other words of the title: "Disney" beside "Lego" is a licence, and the words
+    around tell so. In training every count leaves the judged record itself out, so that a brand with one record does
+    not vouch for itself.
     """
 
     def __init__(
@@ -172,58 +185,109 @@ class BrandGazetteer(BaseEstimator):
         rows = np.flatnonzero([bool(brand) for brand in brands])
         if len(rows) > self.max_records:
             rows = np.sort(np.random.default_rng(self.seed).choice(rows, self.max_records, replace=False))
-        hits: dict[tuple[tuple[str, ...], bool], list[int]] = defaultdict(lambda: [0, 0])
-        for row in rows.tolist():
-            truth = _tokens(brands[row])
-            for key, place in self._finds(titles[row]):
-                found = hits[key, place == 0]
-                found[0] += key == truth
-                found[1] += 1
-        self.rate_first_ = _rate([found for (_, first), found in hits.items() if first])
-        self.rate_later_ = _rate([found for (_, first), found in hits.items() if not first])
-        self._reliability = {
-            place: (right + _PRIOR_STRENGTH * self._prior(place[1])) / (finds + _PRIOR_STRENGTH)
-            for place, (right, finds) in hits.items()
-        }
+        seen = [(_tokens(titles[row][:_LONGEST_TITLE]), _tokens(brands[row])) for row in rows.tolist()]
+        finds = [list(self._finds(tokens)) for tokens, _ in seen]
+        self._hits: dict[tuple[_Key, bool], list[int]] = defaultdict(lambda: [0, 0])
+        self._words: Counter[str] = Counter()
+        self._words_of: Counter[tuple[str, _Key]] = Counter()
+        for (tokens, truth), found in zip(seen, finds, strict=True):
+            for key, place in found:
+                hit = self._hits[key, place == 0]
+                hit[0] += key == truth
+                hit[1] += 1
+            distinct = set(tokens)
+            self._words.update(distinct)
+            self._words_of.update((token, truth) for token in distinct)
+        self.rate_first_ = _rate([hit for (_, first), hit in self._hits.items() if first])
+        self.rate_later_ = _rate([hit for (_, first), hit in self._hits.items() if not first])
+        features: list[list[float]] = []
+        right: list[bool] = []
+        for (tokens, truth), found in zip(seen, finds, strict=True):
+            # Without its own record a brand that nobody else carries would not be known.
+            known = [(key, place) for key, place in found if key != truth or self._known[key][1] > 1]
+            features += self._features(tokens, known, truth)
+            right += [key == truth for key, _ in known]
+        self.judge_ = None
+        if len(right) >= _FEWEST_FINDS and 0 < sum(right) < len(right):
+            self.judge_ = LogisticRegression(max_iter=200).fit(np.array(features), right)
+
+    def _features(self, tokens: _Key, finds: Sequence[tuple[_Key, int]], own: _Key | None = None) -> list[list[float]]:
+        """One row a find; `own` is the brand of the record itself where its counts must be left out."""
+        reliable = []
+        for key, place in finds:
+            right, all_finds = self._hits.get((key, place == 0), (0, 0))
+            if own is not None:
+                right, all_finds = right - (key == own), all_finds - 1
+            prior = self._prior(place == 0)
+            reliable.append((right + _PRIOR_STRENGTH * prior) / (all_finds + _PRIOR_STRENGTH))
+        rows = []
+        for number, (key, place) in enumerate(finds):
+            rivals = [share for other, share in enumerate(reliable) if other != number]
+            records = self._known[key][1] - (own is not None and key == own)
+            beside = set(tokens) - set(key)
+            shares = sorted(
+                (
+                    (self._words_of[token, key] - (own is not None and key == own))
+                    / (self._words[token] - (own is not None) + 1.0)
+                    for token in beside
+                ),
+                reverse=True,
+            )
+            rows.append(
+                [
+                    _log_odds(reliable[number]),
+                    _log_odds(max(rivals)) if rivals else -3.0,
+                    float(place == 0),
+                    float(np.log1p(place)),
+                    float(np.log1p(records)),
+                    float(len(key)),
+                    float(np.mean(shares[:3])) if shares else 0.0,
+                    float(sum(map(len, key)) <= 3),
+                ]
+            )
+        return rows
 
     def _prior(self, first: bool) -> float:
         return self.rate_first_ if first else self.rate_later_
 
-    def _finds(self, title: str) -> Iterator[tuple[tuple[str, ...], int]]:
-        """Known brands in a title with their place; of those that overlap only the longest."""
-        tokens = _tokens(title[:_LONGEST_TITLE])
-        free = 0
+    def _finds(self, tokens: _Key) -> Iterator[tuple[_Key, int]]:
+        """Known brands in a title with their first place; of those that overlap only the longest."""
+        free, told = 0, set()
         for place, token in enumerate(tokens):
             if place < free:
                 continue
             for length in sorted(self._lengths.get(token, ()), reverse=True):
                 key = tokens[place : place + length]
                 if key in self._known:
-                    yield key, place
+                    if key not in told:
+                        yield key, place
+                    told.add(key)
                     free = place + length
                     break
 
     def _guesses(self, title: str, count: int) -> list[BrandGuess]:
-        best: dict[str, tuple[BrandGuess, int]] = {}
-        for key, place in self._finds(title):
-            name, records = self._known[key]
-            first = place == 0
-            score = self._reliability.get((key, first), self._prior(first))
-            if name not in best or score > best[name][0].score:
-                best[name] = (BrandGuess(name, score, first, records), place)
-        ordered = sorted(best.values(), key=lambda one: (-one[0].score, one[1], -len(one[0].brand), one[0].brand))
-        if len(ordered) > 1:
-            # Two brands in one title: at most one is right, so they share the certainty.
-            total = sum(one.score for one, _ in ordered)
-            ordered = [
-                (BrandGuess(g.brand, g.score * min(1.0, g.score / total + 0.5 * (i == 0)), g.first, g.records), place)
-                for i, (g, place) in enumerate(ordered)
-            ]
-        return [guess for guess, _ in ordered[:count]]
+        tokens = _tokens(title[:_LONGEST_TITLE])
+        finds = list(self._finds(tokens))
+        if not finds:
+            return []
+        features = np.array(self._features(tokens, finds))
+        # Without a judge the reliability speaks, which is the first feature.
+        scores = expit(features[:, 0]) if self.judge_ is None else self.judge_.predict_proba(features)[:, 1]
+        # Two brands in one title: at most one is right, so together they are not more than sure.
+        scores = scores / max(1.0, float(scores.sum()))
+        guesses = [
+            BrandGuess(self._known[key][0], float(score), place == 0, self._known[key][1])
+            for (key, place), score in zip(finds, scores.tolist(), strict=True)
+        ]
+        return sorted(guesses, key=lambda one: -one.score)[:count]
 
 
 def _tokens(text: str) -> tuple[str, ...]:
     return tuple(found[0].casefold() for found in _TOKEN.finditer(text))
+
+
+def _log_odds(share: float) -> float:
+    return float(np.log(share / (1.0 - share)))
 
 
 def _rate(found: Sequence[Sequence[int]]) -> float:

@@ -91,3 +91,21 @@ def test_real_catalogues(name: str, accuracy: float, coverage: float) -> None:
     order = np.argsort(-stated, kind="stable")
     precision = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     assert np.flatnonzero(precision >= 0.95).max(initial=-1) + 1 >= coverage * len(order)
+
+
+def test_the_words_beside_a_brand_tell_a_licence_from_a_maker() -> None:
+    titles = [*(f"Disney brick castle set {n}" for n in range(60)), *(f"Disney plush bear {n}" for n in range(60))]
+    brands = [*["Brickworks"] * 60, *["Disney"] * 60]
+    model = BrandGazetteer().fit(
+        [*titles, *(f"Brickworks brick set {n}" for n in range(60))], [*brands, *["Brickworks"] * 60]
+    )
+    plush, bricks = (found[0].score for found in model.predict(["Disney plush rabbit", "Disney brick tower"]))
+    assert plush > 0.6
+    assert bricks < 0.5 * plush
+
+
+def test_a_brand_does_not_vouch_for_itself() -> None:
+    # Every brand has one record: nothing is known of how far a find can be believed, and the score says so.
+    words = [f"{chr(97 + n // 26)}{chr(97 + n % 26)}word" for n in range(200)]
+    model = BrandGazetteer().fit([f"{word} lamp" for word in words], words)
+    assert model.judge_ is None
