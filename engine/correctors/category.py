@@ -12,7 +12,7 @@ from models.category import CategoryClassifier
 
 __all__ = ["CORRECTOR", "CategoryCorrector"]
 
-_SAFE = 0.8
+_SAFE = 0.9
 _LEAST_PROBABILITY = 0.05
 _NEAR = 88.0
 _LONGEST_CATEGORY = 300
