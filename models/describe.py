@@ -1,19 +1,22 @@
 """A description composed of what the record says, in seven languages, every sentence traceable to its fields.
 
 No language model and no invention: a fixed grammar names the product, then lists its facts. What the record does not say
-is not said, and whoever reviews the text can see for each sentence which fields it came from.
+is not said, and whoever reviews the text can see for each sentence which fields it came from. `trace` does the same for
+any text, whoever wrote it: a sentence that no field bears out comes back without fields.
 """
 
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from babel.numbers import format_decimal
 from babel.units import format_unit
 
-__all__ = ["LANGUAGES", "Claim", "Description", "describe"]
+__all__ = ["LANGUAGES", "Claim", "Description", "describe", "trace"]
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,17 @@ _GRAMMARS = {
 LANGUAGES = tuple(_GRAMMARS)
 """ISO 639-1 codes that `describe` can write."""
 
+_ATTRIBUTES = {
+    "de": ("Farbe", "Größe", "Material", "Stil", "Muster", "Kapazität"),
+    "fr": ("Couleur", "Taille", "Matière", "Style", "Motif", "Capacité"),
+    "es": ("Color", "Tamaño", "Material", "Estilo", "Estampado", "Capacidad"),
+    "it": ("Colore", "Misura", "Materiale", "Stile", "Motivo", "Capacità"),
+    "nl": ("Kleur", "Maat", "Materiaal", "Stijl", "Patroon", "Capaciteit"),
+    "pt": ("Cor", "Tamanho", "Material", "Estilo", "Padrão", "Capacidade"),
+}
+_ENGLISH_ATTRIBUTES = {"colour": 0, "color": 0, "size": 1, "material": 2, "style": 3, "pattern": 4, "capacity": 5}
+"""Names that platforms give in English whatever the record's language; any other name stays as the merchant wrote it."""
+
 _INTERNAL = (
     *("policy", "policies", "template", "shipping", "tax", "vendor_id", "source", "tag", "internal", "cost", "margin"),
     *("supplier", "warehouse", "url", "link", "seo", "google", "variant", "inventory", "published", "id", "handle"),
@@ -170,7 +184,7 @@ def describe(
     leaf = record.get("category", "").rpartition(" > ")[2].strip()
     if leaf and leaf.casefold() not in title.casefold() and len(leaf) <= _LONGEST_VALUE:
         claims.append(Claim(_fact(grammar.category, leaf), ("category",)))
-    claims += _attribute_claims(attributes, title)
+    claims += _attribute_claims(attributes, title, code)
     claims += _measures(grammar, record, code)
     part = record.get("mpn", "").strip()
     if part and part.casefold() not in title.casefold() and len(part) <= _LONGEST_VALUE:
@@ -187,18 +201,109 @@ def _lead(grammar: _Grammar, title: str, brand: str) -> Claim:
     return Claim(grammar.lead.format(title=title), ("title",))
 
 
-def _attribute_claims(attributes: Sequence[tuple[str, str]], title: str) -> list[Claim]:
+def trace(
+    text: str, record: Mapping[str, str], attributes: Sequence[tuple[str, str]] = (), *, language: str = "en"
+) -> tuple[Claim, ...]:
+    """Each sentence of a text with the fields that bear it out; without fields where none does.
+
+    A sentence is borne out when every word and number of it stands in a field of the record, as the record or the grammar
+    writes it. A fact with a known label ("Weight: ...") must stand in the field of that label.
+
+    Parameters
+    ----------
+    text : str
+        Plain text or simple HTML.
+    record, attributes, language
+        As in `describe`.
+
+    Returns
+    -------
+    tuple of Claim
+        In the order of the text; empty for a text without sentences, or a language without a grammar.
+
+    Examples
+    --------
+    >>> mug = {"title": "Mug", "brand": "Acme", "weight_g": "350"}
+    >>> [claim.fields for claim in trace("Mug by Acme. Weight: 350 grams. Dishwasher safe.", mug)]
+    [('title', 'brand'), ('weight_g',), ()]
+    >>> trace("Weight: 400 grams.", mug)[0].fields
+    ()
+    """
+    code = language.lower().replace("_", "-").split("-")[0]
+    if code not in _GRAMMARS:
+        return ()
+    known = list(_evidence(record, attributes, code))
+    plain = html.unescape(re.sub(r"<[^<>]*>", "\n", text))
+    sentences = [part.strip() for part in re.split(r"\n|(?<=[.!?])\s+", plain)]
+    return tuple(Claim(part, _borne_out(part, known, _GRAMMARS[code])) for part in sentences if _words(part))
+
+
+class _Evidence(NamedTuple):
+    """What one field, or the three sides together, can bear out."""
+
+    fields: tuple[str, ...]
+    labels: frozenset[str]
+    words: frozenset[str]
+
+
+def _evidence(record: Mapping[str, str], attributes: Sequence[tuple[str, str]], code: str) -> Iterator[_Evidence]:
+    grammar = _GRAMMARS[code]
+    labels = {"category": grammar.category, "mpn": grammar.part_number, "condition": grammar.condition}
+    for name in ("title", "brand", "category", "mpn", "condition"):
+        said = grammar.conditions.get(record.get("condition", "").strip().casefold(), "") if name == "condition" else ""
+        words = _words(f"{record.get(name, '')} {said}")
+        if words:
+            yield _Evidence((name,), frozenset({labels.get(name, "").casefold()} - {""}), words)
+    for claim in _measures(grammar, record, code):
+        label, _, value = claim.sentence.partition(": ")
+        raw = " ".join(record.get(name, "") for name in claim.fields)
+        yield _Evidence(claim.fields, frozenset({label.casefold()}), _words(f"{value} {raw}"))
+    for name, value in attributes:
+        label = _label(name, code)
+        if label:
+            yield _Evidence((f"attributes.{name}",), frozenset({label.casefold()}), _words(f"{label} {name} {value}"))
+
+
+def _borne_out(sentence: str, known: Sequence[_Evidence], grammar: _Grammar) -> tuple[str, ...]:
+    label, colon, value = sentence.partition(":")
+    about = [one for one in known if colon and label.strip().casefold() in one.labels]
+    left = set(_words(value if about else sentence)) - _words(grammar.lead_with_brand.format(title="", brand=""))
+    fields: list[str] = []
+    for one in about or known:
+        if left & one.words:
+            fields += one.fields
+            left -= one.words
+    if left:
+        return ()
+    # A known label whose value was cut off by a full stop claims nothing more than its field.
+    return tuple(fields) if fields or not about else about[0].fields
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(found.casefold() for found in re.findall(r"\d+(?:[.,]\d+)*|[^\W\d_]+", text))
+
+
+def _label(name: str, code: str) -> str:
+    """What an attribute is called in a description: known English names in the record's language, others as they are."""
+    words = " ".join(name.replace("_", " ").split())
+    place = _ENGLISH_ATTRIBUTES.get(words.casefold())
+    if place is not None and code in _ATTRIBUTES:
+        return _ATTRIBUTES[code][place]
+    return words[:1].upper() + words[1:]
+
+
+def _attribute_claims(attributes: Sequence[tuple[str, str]], title: str, code: str) -> list[Claim]:
     claims: list[Claim] = []
     told: set[str] = set()
     for name, value in attributes:
-        label, text = " ".join(name.replace("_", " ").split()), " ".join(value.split()).rstrip(" .;")
-        words = label.casefold().replace("-", " ").split()
+        label, text = _label(name, code), " ".join(value.split()).rstrip(" .;")
+        words = name.casefold().replace("-", " ").replace("_", " ").split()
         if not label or not text or len(label) > 40 or len(text) > _LONGEST_VALUE or "<" in text or "://" in text:
             continue
         if any(word in _INTERNAL for word in words) or label.casefold() in told or text.casefold() == title.casefold():
             continue
         told.add(label.casefold())
-        claims.append(Claim(_fact(label[0].upper() + label[1:], text), (f"attributes.{name}",)))
+        claims.append(Claim(_fact(label, text), (f"attributes.{name}",)))
         if len(claims) == _MOST_ATTRIBUTES:
             break
     return claims

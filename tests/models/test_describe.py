@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import describe as module
-from models.describe import LANGUAGES, describe
+from models.describe import LANGUAGES, describe, trace
 
 RECORD = {
     "title": "Camping lantern",
@@ -89,3 +89,49 @@ def test_every_word_comes_from_the_record_or_the_grammar(
         assert html.unescape(re.sub(r"</?(?:p|ul|li)>", "", made.text)).startswith(made.claims[0].sentence[:5])
     else:
         assert made.text == " ".join(claim.sentence for claim in made.claims)
+
+
+@given(
+    title=st.text("abcdeé 12-", min_size=1, max_size=20),
+    brand=st.sampled_from(["", "Norvik", "Bär & Söhne"]),
+    pairs=st.lists(
+        st.tuples(st.sampled_from(["color", "Füllung", "max_load"]), st.text("abc 12.5", max_size=8)), max_size=3
+    ),
+    language=st.sampled_from(LANGUAGES),
+    is_html=st.booleans(),
+)
+def test_all_that_is_written_is_traced_back(
+    title: str, brand: str, pairs: list[tuple[str, str]], language: str, is_html: bool
+) -> None:
+    record = RECORD | {"title": title, "brand": brand}
+    made = describe(record, pairs, language=language, is_html=is_html)
+    if made is None:
+        return
+    traced = trace(made.text, record, pairs, language=language)
+    assert traced
+    assert all(claim.fields for claim in traced)
+
+
+@pytest.mark.parametrize(
+    "invented",
+    ["Waterproof.", "Weight: 9 kilograms.", "Colour: 10.5.", "Condition: used.", "Best lantern.", "Made by Acme."],
+)
+def test_what_no_field_bears_out_comes_back_without_fields(invented: str) -> None:
+    text = f"{describe(RECORD, [('Colour', 'green')]).text} {invented}"  # type: ignore[union-attr]
+    traced = trace(text, RECORD, [("Colour", "green")])
+    assert traced[-1].sentence == invented
+    assert traced[-1].fields == ()
+    assert all(claim.fields for claim in traced[:-1])
+
+
+def test_a_known_attribute_is_named_in_the_language_of_the_record() -> None:
+    pairs = [("color", "anthrazit"), ("Füllung", "Daunen")]
+    made = describe({"title": "Kissen"}, pairs, language="de")
+    assert made is not None
+    assert made.text == "Kissen. Farbe: anthrazit. Füllung: Daunen."
+    assert [claim.fields for claim in trace(made.text, {"title": "Kissen"}, pairs, language="de")] == [
+        ("title",),
+        ("attributes.color",),
+        ("attributes.Füllung",),
+    ]
+    assert trace("Kissen.", {"title": "Kissen"}, language="ja") == ()
