@@ -1,0 +1,1 @@
+"""How far each corrector of a domain can be trusted on real data."""
