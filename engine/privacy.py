@@ -34,15 +34,14 @@ WITHHELD = "[withheld]"
 LONGEST_TEXT = 8_000
 """Characters beyond which a text is withheld as a whole."""
 
-_SEPARATORS = r"[\s().\-/·_\x{2010}-\x{2015}]{0,3}"
+_SEPARATORS = r"[\s().\-/·_\x{2010}-\x{2015}]{0,4}"
 _PATTERNS = (
     r'(?:"[^"]*"|\S+)\s?@\s?\S+',
     r"(?i)\S+\s*[\[({]\s*(?:at|ät|arroba|arobase|chiocciola)\s*[\])}]\s*\S+",
     # ISO 13616: country, two check digits, then 11 to 30 letters and figures, printed in groups of four.
-    r"\b[A-Za-z]{2}\d{2}[A-Za-z0-9]{11,30}\b",
-    r"\b[A-Z]{2}\d{2}(?:[ .\-][A-Z0-9]{4}){1,2}(?:[ .\-]\d{4}){1,6}(?:[ .\-][A-Z0-9]{1,4}){0,3}\b",
-    # ITU-T E.164: at most 15 figures. Below 7 a national number cannot be told from a model number; +290 22158 can.
-    rf"\+\s?\d(?:{_SEPARATORS}\d){{4,}}",
+    r"(?i)\b[a-z]{2}\d{2}[a-z0-9]{11,30}\b",
+    r"(?i)\b[a-z]{2}\d{2}(?:[ .\-][a-z0-9]{4}){1,2}(?:[ .\-]\d{4}){1,6}(?:[ .\-][a-z0-9]{1,4}){0,3}\b",
+    # The shortest number with country code has 7 figures; a national one below that cannot be told from a model number.
     rf"\d(?:{_SEPARATORS}\d){{6,}}",
 )
 _PRIVATE_NAMES = (

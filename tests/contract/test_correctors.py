@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import polars as pl
 import pytest
@@ -13,6 +14,9 @@ from hypothesis import strategies as st
 
 from connectors.record import FIELDS, conform
 from engine.correctors import ANY_FIELD, Context, Corrector, correctors
+from engine.correctors.llm import LanguageModel
+from engine.correctors.llm.model import Answer, Question
+from engine.settings import LanguageModelSettings
 from engine.types import CANDIDATES, DECISIONS, QUESTIONS
 
 NAMES = sorted(correctors())
@@ -193,12 +197,30 @@ def fields_of(corrector: type[Corrector]) -> list[tuple[str, str]]:
     return named + [("product", "attributes.country_of_origin")] * ("attributes" in corrector.handles)
 
 
+class Echo:
+    """A language model that says the observed value again, in small letters."""
+
+    name, settings = "echo", LanguageModelSettings(provider="openai")
+
+    def answers(self, questions: Iterable[Question], examples: object) -> dict[Question, Answer]:
+        return {
+            one: Answer(value=json.loads(one.record)["observed"].lower(), sources=("title",), certainty=0.5)
+            for one in questions
+        }
+
+
 _FITTED: dict[tuple[str, str, str], tuple[Corrector, Context]] = {}
 
 
 def freshly_fitted(name: str, kind: str, field: str, records: pl.LazyFrame) -> tuple[Corrector, Context]:
     context = Context(
-        records=records, decisions=decisions(kind, field), currency="EUR", country="DE", language="en", seed=7
+        records=records,
+        decisions=decisions(kind, field),
+        currency="EUR",
+        country="DE",
+        language="en",
+        seed=7,
+        language_model=cast(LanguageModel, Echo()),
     )
     corrector = correctors()[name]()
     corrector.fit(context)
