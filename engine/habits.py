@@ -8,16 +8,64 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection
+from typing import NamedTuple
 
 import polars as pl
 
-__all__ = ["Habits", "habits"]
+__all__ = ["Custom", "Habits", "custom", "habits"]
 
 Habits = dict[tuple[str, str], Counter[str]]
 """By connection and field: option to how often people chose it, less how often they refused it."""
 
 _MOST = 2_000
 """Distinct decisions that are read, the newest; a habit shows in a handful."""
+
+
+class Custom(NamedTuple):
+    """The commonest value of a column.
+
+    Attributes
+    ----------
+    value : str
+    records : int
+        Records that have it.
+    known : int
+        Records that have any value.
+    """
+
+    value: str
+    records: int
+    known: int
+
+    @property
+    def share(self) -> float:
+        """Share of the records with a value that have this one, 0..1."""
+        return self.records / self.known
+
+
+_FEWEST = 20
+
+
+def custom(values: pl.Series, *, least_share: float) -> Custom | None:
+    """The commonest value of a column where it may fill a gap; None where too few records have one, or too many another.
+
+    Parameters
+    ----------
+    values : polars.Series
+        Text, without the empty ones.
+    least_share : float
+        In 0..1; at least 20 records are needed besides.
+
+    Examples
+    --------
+    >>> custom(pl.Series(["DE"] * 39 + ["AT"]), least_share=0.95)
+    Custom(value='DE', records=39, known=40)
+    """
+    if values.len() < _FEWEST:
+        return None
+    value, count = values.value_counts().sort("count", values.name, descending=[True, False]).row(0)
+    found = Custom(value, count, values.len())
+    return found if found.share >= least_share else None
 
 
 def habits(

@@ -12,11 +12,12 @@ from price_parser import Price
 
 from engine.correctors.base import Context, Corrector, Proposal, answered, column, is_blank, of_record
 from engine.correctors.country import LANGUAGES, folded
+from engine.habits import Custom, custom
 
 __all__ = ["CORRECTOR", "CurrencyCorrector"]
 
-_LEAST_COLUMN, _LEAST_SHARE = 20, 0.95
-"""Records with a currency, and share of the commonest, from which the column may fill a gap."""
+_LEAST_SHARE = 0.95
+"""Share of the commonest currency from which the column may fill a gap."""
 
 _SHARED = {
     "$": ("USD", "CAD", "AUD", "MXN"),
@@ -48,26 +49,20 @@ class CurrencyCorrector(Corrector):
 
     Attributes
     ----------
-    common_ : tuple of str, int and int, or None
-        Code, records with it, and records with any code, where one code rules the column.
+    common_ : engine.habits.Custom or None
+        The code that rules the column.
     """
 
     name = "currency"
     handles = frozenset(("currency",))
 
     def __init__(self) -> None:
-        self.common_: tuple[str, int, int] | None = None
+        self.common_: Custom | None = None
 
     def fit(self, context: Context) -> None:
         """Find the currency that nearly all records of the connection have."""
         codes = column(context, "currency")["currency"].str.strip_chars().str.to_uppercase()
-        known = codes.filter(codes.is_in(sorted(list_currencies())))
-        self.common_ = None
-        if known.len() >= _LEAST_COLUMN:
-            counts = known.value_counts(sort=True)
-            code, count = counts.row(0)
-            if count / known.len() >= _LEAST_SHARE:
-                self.common_ = (code, count, known.len())
+        self.common_ = custom(codes.filter(codes.is_in(sorted(list_currencies()))), least_share=_LEAST_SHARE)
 
     def suggest(self, questions: pl.DataFrame, context: Context) -> pl.DataFrame:
         """The code that the text, the price's own sign, the home or the column names, in this order."""
@@ -94,7 +89,9 @@ class CurrencyCorrector(Corrector):
                 return
             if self.common_ is not None:
                 code, count, known = self.common_
-                yield Proposal(code, 0.93, f"{count} of {known} records of this connection are in {code}.")
+                yield Proposal(
+                    code, 0.95 * self.common_.share, f"{count} of {known} records of this connection are in {code}."
+                )
             if home and (self.common_ is None or self.common_[0] != home):
                 yield Proposal(home, 0.8, f"{home} is the currency of the connection's home.")
 

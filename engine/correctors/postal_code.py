@@ -113,7 +113,10 @@ def _reply(observed: str, country: str, region: str) -> Iterator[Proposal]:
         score, reason = 0.85, f"With the leading zero that number formatting drops, it has the format of {country}."
         if country == "US":
             fitting = region in _ZERO_REGIONS
-            score = 0.95 if fitting else 0.5 if region else 0.75
+            if region and not fitting:
+                # Codes of that region do not start with 0: another digit was lost.
+                return
+            score = 0.95 if fitting else 0.75
             reason += " The order's region has codes that start with 0." if fitting else ""
         yield Proposal(_filled(bare.zfill(len(digits)), form), score, reason)
         return

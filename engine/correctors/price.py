@@ -76,6 +76,8 @@ class PriceCorrector(Corrector):
         By field, how many values of the column can only have a decimal comma, a decimal point.
     habits_ : dict
         Which sign people of each connection took for the decimal one, see `engine.habits`.
+    ways_ : dict
+        How people of each connection got a sale price under the price.
     usual_ : dict of str to tuple of float
         By field, median and spread (scaled median absolute deviation) of the decimal logarithm of plain prices.
     """
@@ -87,12 +89,15 @@ class PriceCorrector(Corrector):
         self.comma_: dict[str, int] = {}
         self.dot_: dict[str, int] = {}
         self.habits_: Habits = {}
+        self.ways_: Habits = {}
         self.usual_: dict[str, tuple[float, float]] = {}
 
     def fit(self, context: Context) -> None:
         """Count the decimal separators of each price column and note the usual size of its prices."""
         frame = column(context, *_FIELDS)
         self.habits_ = habits(context.decisions, _FIELDS, _decimal_sign, shape=_AMBIGUOUS)
+        above = context.decisions.filter(pl.col("rule_id").str.contains("sale"))
+        self.ways_ = habits(above, ["sale_price"], _way_of)
         for name in _FIELDS:
             values = frame.select(pl.col(name).str.strip_chars().alias("v")).filter(pl.col("v") != "")
             text = pl.col("v")
@@ -124,7 +129,7 @@ class PriceCorrector(Corrector):
             code = (currency.strip() or context.currency).upper()
             places = _places(parameters(params), code)
             if check in ("at_most_field", "at_least_field"):
-                yield from _below(field, observed, price, places)
+                yield from _below(field, observed, price, places, self.ways_.get((connection, field), {}))
                 return
             if field == "sale_price" and check == "minimum" and _PLAIN.fullmatch(observed.strip()):
                 yield Proposal(
@@ -267,23 +272,33 @@ def _written(amount: Decimal, places: int) -> tuple[str, bool]:
     return f"{rounded:f}", rounded == amount
 
 
-def _below(field: str, observed: str, price: str, places: int) -> Iterator[Proposal]:
-    """Ways to get a sale price under the price; none is sure, so all score low."""
+_WAYS = {"none": 2.0, "hundredth": 3.0, "tenth": 1.0}
+"""Ways to get a sale price under the price, with the decisions that the belief counts for."""
+
+
+def _way_of(observed: str, value: str) -> str:
+    sale, after = (Price.fromstring(text).amount for text in (observed, value))
+    if not value.strip():
+        return "none"
+    ratio = sale / after if sale and after else None
+    return {Decimal(100): "hundredth", Decimal(10): "tenth"}.get(ratio, "") if ratio is not None else ""
+
+
+def _below(field: str, observed: str, price: str, places: int, chosen: Mapping[str, int]) -> Iterator[Proposal]:
+    """Ways to get a sale price under the price; none is sure, so all score low until people of the connection chose."""
     sale, regular = (Price.fromstring(t).amount for t in (observed, price))
     if field != "sale_price" or sale is None or regular is None or sale <= 0 or regular <= 0 or sale < regular:
         return
-    slipped = sale / 100
-    if Decimal("0.3") * regular <= slipped < regular:
-        written, exact = _written(slipped, places)
-        if exact:
-            yield Proposal(
-                written,
-                0.4,
-                f"A hundredth of the sale price lies below the price {regular:f}; the decimal point may be lost.",
-            )
-    yield Proposal(
-        "", 0.3, f"The sale price is not below the price {regular:f}; without it the regular price is shown."
-    )
+    found = {"none": ("", f"The sale price is not below the price {regular:f}; without it the regular price is shown.")}
+    for way, divisor in (("hundredth", 100), ("tenth", 10)):
+        written, exact = _written(sale / divisor, places)
+        if exact and Decimal("0.3") * regular <= sale / divisor < regular:
+            note = f"A {way} of the sale price lies below the price {regular:f}; the decimal point may be lost."
+            found[way] = (written, note)
+    mass = {way: max(_WAYS[way] + chosen.get(way, 0), 0.1) for way in found}
+    # Two decisions' worth for "something else": the price itself may be the wrong one.
+    for way, (value, reason) in found.items():
+        yield Proposal(value, mass[way] / (sum(mass.values()) + 2.0), reason)
 
 
 CORRECTOR = PriceCorrector

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 
 from engine.correctors.base import Context, Corrector, Proposal, answered, fits, parameters
+from engine.habits import Habits, habits
 
 __all__ = ["CORRECTOR", "QuantityCorrector"]
 
@@ -17,14 +18,35 @@ _GROUPED = re.compile(r"\d{1,3}(?:([.,'’\s])\d{3})(?:\1\d{3})*")
 _WITH_UNIT = re.compile(r"(\d{1,9})\s*[a-zäöüéèçñ.]{1,12}", re.IGNORECASE)
 
 
+_NEGATIVE = {"zero": 3.0, "sign": 1.0}
+"""What a negative stock stands for, with the decisions that the belief counts for: sold out, or a stray minus sign."""
+
+
 class QuantityCorrector(Corrector):
-    """Answers with a count of units; ranges, fractions and words have no answer."""
+    """Answers with a count of units; ranges, fractions and words have no answer.
+
+    Attributes
+    ----------
+    habits_ : dict
+        What people of each connection took a negative stock for, see `engine.habits`.
+    """
 
     name = "quantity"
     handles = frozenset(("quantity",))
 
+    def __init__(self) -> None:
+        self.habits_: Habits = {}
+
+    def fit(self, context: Context) -> None:
+        """Learn what a negative stock stood for."""
+        self.habits_ = habits(context.decisions, self.handles, _option_of, shape=r"^\s*-\s*[1-9]")
+
     def suggest(self, questions: pl.DataFrame, context: Context) -> pl.DataFrame:
-        """One whole number, or the limit that the rule states as a doubtful way out."""
+        """One whole number, or the limit that the rule states as a doubtful way out; two for a negative stock."""
+
+        def reply(kind: str, observed: str, check: str, params: str, connection: str) -> Iterator[Proposal]:
+            return _reply(kind, observed, check, params, self.habits_.get((connection, "quantity"), {}))
+
         return answered(
             self.asked(questions),
             self.name,
@@ -33,12 +55,20 @@ class QuantityCorrector(Corrector):
                 "observed": pl.col("observed").fill_null(""),
                 "check": pl.col("check").fill_null(""),
                 "params": pl.col("params").fill_null(""),
+                "connection": pl.col("connection").fill_null(""),
             },
-            reply=_reply,
+            reply=reply,
         )
 
 
-def _reply(kind: str, observed: str, check: str, params: str) -> Iterator[Proposal]:
+def _option_of(observed: str, value: str) -> str:
+    before, after = _WHOLE.fullmatch(observed.strip()), _WHOLE.fullmatch(value.strip())
+    if before is None or after is None:
+        return ""
+    return {0: "zero", -int(before[1]): "sign"}.get(int(after[1]), "")
+
+
+def _reply(kind: str, observed: str, check: str, params: str, chosen: Mapping[str, int]) -> Iterator[Proposal]:
     if not fits(observed):
         return
     text = unicodedata.normalize("NFKC", observed).strip()
@@ -55,7 +85,10 @@ def _reply(kind: str, observed: str, check: str, params: str) -> Iterator[Propos
         return
     if count < 0:
         if kind != "order_line":
-            yield Proposal("0", 0.75, "More was sold than was there; nothing is left to sell.")
+            mass = {option: max(belief + chosen.get(option, 0), 0.1) for option, belief in _NEGATIVE.items()}
+            shares = {option: one / sum(mass.values()) for option, one in mass.items()}
+            yield Proposal("0", shares["zero"], "More was sold than was there; nothing is left to sell.")
+            yield Proposal(str(-count), shares["sign"], "The minus sign may be a stray one.")
         return
     limit = parameters(params).get("value")
     if check == "maximum" and isinstance(limit, int | float) and count > limit >= 0:

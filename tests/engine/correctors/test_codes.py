@@ -13,6 +13,7 @@ from stdnum import ean
 
 from engine.correctors.gtin import _reply as gtin_reply
 from engine.correctors.image import _reply as image_reply
+from engine.types import DECISIONS
 
 
 @pytest.mark.parametrize(
@@ -175,3 +176,62 @@ def test_images_beyond_the_count_and_of_a_wrong_kind_are_left_out() -> None:
     mixed = json.dumps(["https://a.example.com/1.svg", "https://a.example.com/2.jpg"])
     (found,) = image_reply(mixed, "url", '{"judge": "extension", "extensions": ["jpg", "png"]}')
     assert json.loads(found.value) == ["https://a.example.com/2.jpg"]
+
+
+def test_a_missing_condition_is_told_by_the_title_or_by_nearly_all_records(ask) -> None:
+    records = [{"condition": "Neu"}] * 40
+
+    def filled(title: str, **more: object) -> list[str]:
+        found = ask("condition", "product", "condition", ["", "N/A"], record={"title": title}, **more)
+        assert [one[0] for one in found[""]] == [one[0] for one in found["N/A"]]
+        return [value for value, _, _ in found[""]]
+
+    assert filled("Acme phone", records=records) == ["new"]
+    assert filled("Acme phone, refurbished", records=records) == ["refurbished"]
+    assert filled("Handy generalüberholt 64 GB") == ["refurbished"]
+    assert filled("Oil for used engines") == []
+    graded = {"values": ["used_good", "used_fair", "new"]}
+    assert filled("Acme phone", records=records, check="one_of", params=graded) == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Eine Lampe für das Zelt mit Haken", "de"),
+        ("A lamp for the tent with two hooks", "en"),
+        ("Une lampe pour la tente avec des crochets", "fr"),
+        ("Una lámpara para el salón con dos ganchos y los cables", "es"),
+        ("Una lampada per la tenda con gancio e gli accessori", "it"),
+        ("Een lamp voor de tent met een haak", "nl"),
+        ("Uma lâmpada para a tenda com os ganchos", "pt"),
+    ],
+)
+def test_a_missing_language_is_read_off_the_text(ask, text: str, language: str) -> None:
+    found = ask("language", "product", "language", [""], record={"title": "XK-7", "description": text})[""]
+    assert found[0][0] == language
+    silent = ask("language", "product", "language", [""], record={"title": "XK-7 Pro"}, language="fr")[""]
+    assert [value for value, _, _ in silent] == ["fr"]
+
+
+def test_italian_ingredients_are_read_as_italian(ask, shared: Path) -> None:
+    food = pl.read_parquet(shared / "openfoodfacts/products.parquet")
+    food = food.filter((pl.col("countries") == "Italia") & (pl.col("ingredients_text").str.len_chars() > 150))
+    answers = [
+        ask("language", "product", "language", [""], record={"description": text})[""]
+        for text in food["ingredients_text"].head(120)
+    ]
+    given = [found[0][0] for found in answers if found]
+    # Lists of ingredients have few articles; where there are too few, no answer is the right one.
+    assert len(given) >= 0.4 * len(answers)
+    assert set(given) == {"it"}
+
+
+def test_a_negative_stock_is_what_the_connection_took_it_for(ask) -> None:
+    row = dict.fromkeys(DECISIONS, "x") | {"connection": "shop", "field": "quantity", "decided_at": None}
+    past = [row | {"observed": f"-{n}", "suggested": "0", "final": str(n), "verdict": "modified"} for n in range(1, 8)]
+    decisions = pl.DataFrame(past, schema=DECISIONS)
+    before = ask("quantity", "stock", "quantity", ["-3"], check="minimum")["-3"]
+    after = ask("quantity", "stock", "quantity", ["-3"], check="minimum", decisions=decisions)["-3"]
+    assert [value for value, _, _ in before] == ["0", "3"]
+    assert [value for value, _, _ in after] == ["3", "0"]
+    assert after[0][1] > 0.9

@@ -122,6 +122,16 @@ def test_what_people_of_the_connection_chose_is_evidence(ask) -> None:
     assert other["1.290"][0][0] == "1290.00"
 
 
+def test_a_sale_above_the_price_is_put_right_as_people_did_before(ask) -> None:
+    row = dict.fromkeys(DECISIONS, "x") | {"connection": "shop", "field": "sale_price", "decided_at": None}
+    row |= {"rule_id": "sale-price-above-price", "verdict": "modified", "suggested": "9.99"}
+    decisions = pl.DataFrame([row | {"observed": f"{n}99", "final": ""} for n in range(20, 30)], schema=DECISIONS)
+    asked = {"check": "at_most_field", "params": {"field": "price"}, "record": {"price": "29.99"}}
+    found = ask("price", "product", "sale_price", ["1999"], decisions=decisions, **asked)["1999"]
+    assert found[0][0] == ""
+    assert found[0][1] > 0.6
+
+
 @given(
     amount=st.decimals(min_value=Decimal("0.01"), max_value=Decimal("999999.99"), places=2),
     locale=st.sampled_from(["de_DE", "en_US", "fr_FR", "it_IT", "nl_NL", "en_GB", "es_ES"]),
