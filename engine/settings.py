@@ -54,6 +54,9 @@ class KnowledgeManagement(_Section):
     min_occurrences: Annotated[int, Field(ge=1)] = Field(
         3, description="Approvals a pattern needs before it may be automatic."
     )
+    second_review_share: Share = Field(
+        0.02, description="Share of decisions that another person is asked about again, without being told the first."
+    )
 
 
 class ErrorBudget(_Section):

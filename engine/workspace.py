@@ -20,7 +20,7 @@ from connectors.platform import Connection, CredentialField, Platform
 from connectors.record import field as record_field
 from connectors.webhooks import Delivery, Reply
 from engine import decide as deciding
-from engine import fulfilment, hooks, jobs, learn, metrics, replay, requirements
+from engine import fulfilment, hooks, jobs, learn, metrics, replay, requirements, second_opinion
 from engine.apply import LakeTarget, Target
 from engine.detect import Validator
 from engine.drift import Watch
@@ -390,6 +390,28 @@ class Workspace:
         self.watch.look()
         rises = self.watch.changes().filter(pl.col("error_after") > pl.col("error_before"))
         return rises.sort("rang_at", descending=True)
+
+    def suspects(self) -> pl.DataFrame:
+        """Past decisions that are probably slips; `confirm` or `undo_decisions` settles one. See `engine.second_opinion.doubtful`."""
+        return second_opinion.doubtful(self)
+
+    def confirm(self, decision_id: str, *, by: str) -> None:
+        """Say that a past decision was right, so that it is no longer suspect."""
+        second_opinion.confirm(self, decision_id, by=by)
+
+    def second_reviews(self, *, by: str) -> pl.DataFrame:
+        """Decisions drawn at random that this person is asked about again; see `engine.second_opinion.open_reviews`."""
+        return second_opinion.open_reviews(self, by=by)
+
+    def second_review(self, decision_id: str, verdict: str, *, by: str, value: str = "") -> bool:
+        """Note what a second person says of a decision; gives whether both agree."""
+        if verdict not in set(Verdict):
+            raise ConfigError(f"Unknown verdict {verdict!r}; say {', '.join(Verdict)}.")
+        return second_opinion.answer(self, decision_id, Verdict(verdict), by=by, value=value)
+
+    def reviewers(self) -> pl.DataFrame:
+        """Each reviewer's decisions and estimated error rate, with its interval; see `engine.second_opinion.reviewers`."""
+        return second_opinion.reviewers(self)
 
     @property
     def model(self) -> ConfidenceModel:

@@ -20,10 +20,20 @@ import polars as pl
 from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
-__all__ = ["reviewer_errors"]
+__all__ = ["REVIEWERS", "reviewer_errors"]
 
 PRIOR_ERRORS, PRIOR_RIGHT = 1.0, 19.0
 """Belief before any second review: as if one of twenty decisions had been wrong. Chosen, and weak on purpose."""
+
+REVIEWERS: dict[str, type[pl.DataType]] = {
+    "reviewer": pl.String,
+    "double_reviewed": pl.Int64,
+    "disagreements": pl.Int64,
+    "error": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+}
+"""Schema of `reviewer_errors`."""
 
 _SWEEPS, _FORGOTTEN = 2_000, 400
 _WORST = 0.49
@@ -63,10 +73,7 @@ def reviewer_errors(
         schema_overrides={"item": pl.String, "reviewer": pl.String},
     ).filter(pl.len().over("item") > 1)
     if frame.is_empty():
-        numbers = dict.fromkeys(("error", "low", "high"), pl.Float64)
-        return pl.DataFrame(
-            schema={"reviewer": pl.String, "double_reviewed": pl.Int64, "disagreements": pl.Int64} | numbers
-        )
+        return pl.DataFrame(schema=REVIEWERS)
     names = frame["reviewer"].unique().sort()
     who = frame["reviewer"].replace_strict(names, pl.int_range(len(names), eager=True)).to_numpy()
     what = frame["item"].rank("dense").to_numpy().astype(int) - 1

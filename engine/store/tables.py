@@ -292,11 +292,10 @@ second_reviews = sa.Table(
     sa.Column("decision_id", Identifier, sa.ForeignKey("correction_decisions.decision_id"), nullable=False, index=True),
     _text("reason", length=20),
     sa.Column("propensity", sa.Float, nullable=False),
-    _time("asked_at"),
-    _text("verdict", length=50, nullable=True),
-    sa.Column("final_solution", Json),
-    _text("reviewed_by", nullable=True),
-    _time("reviewed_at", nullable=True),
+    _text("verdict", length=50),
+    sa.Column("final_solution", Json, nullable=False),
+    _text("reviewed_by"),
+    _time("reviewed_at"),
 )
 
 text_embeddings = sa.Table(

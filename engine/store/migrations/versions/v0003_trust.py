@@ -45,11 +45,10 @@ def upgrade() -> None:
         sa.Column("decision_id", sa.String(length=36), nullable=False),
         sa.Column("reason", sa.String(length=20), nullable=False),
         sa.Column("propensity", sa.Float(), nullable=False),
-        sa.Column("asked_at", Time(), nullable=False),
-        sa.Column("verdict", sa.String(length=50), nullable=True),
-        sa.Column("final_solution", JSON, nullable=True),
-        sa.Column("reviewed_by", sa.String(length=100), nullable=True),
-        sa.Column("reviewed_at", Time(), nullable=True),
+        sa.Column("verdict", sa.String(length=50), nullable=False),
+        sa.Column("final_solution", JSON, nullable=False),
+        sa.Column("reviewed_by", sa.String(length=100), nullable=False),
+        sa.Column("reviewed_at", Time(), nullable=False),
         sa.ForeignKeyConstraint(
             ["decision_id"], ["correction_decisions.decision_id"], name=op.f("fk_second_reviews_decision_id")
         ),
