@@ -131,7 +131,8 @@ def without_words(text: str, words: Iterable[str]) -> str:
     alternatives = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True) if word)
     if not alternatives:
         return text
-    pattern = re.compile(rf"(?<![^\W_])(?:{alternatives})(?![^\W_])", re.IGNORECASE)
+    # The exclamation marks behind a shout belong to it.
+    pattern = re.compile(rf"(?<![^\W_])(?:{alternatives})(?![^\W_])!*", re.IGNORECASE)
     return _closed_up(pattern.sub(" ", text)) if pattern.search(text) else text
 
 

@@ -100,6 +100,9 @@ class EmailCorrector(Corrector):
             return "", 0
         known = [*dict.fromkeys([*self.domains_, *PROVIDERS])]
         if "." not in domain:
+            joined = [d for d in known if d.replace(".", "") == domain]
+            if len(joined) == 1:
+                return joined[0], 2
             whole = [d for d in known if d.split(".")[0] == domain]
             return (whole[0], 2) if len(whole) == 1 else (f"{domain}.com", 1) if f"{domain}.com" in whole else ("", 0)
         near = [d for d in known if OSA.distance(domain, d, score_cutoff=1) == 1]

@@ -5,9 +5,10 @@ What a text says is left to the corrector `title`; this one only changes how it 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -15,6 +16,7 @@ from engine.correctors.base import Context, Corrector, Proposal, answered, colum
 from engine.markup import has_markup, without_markup, without_tags
 from engine.wording import (
     LONGEST_TEXT,
+    SMALL_WORDS,
     calmed,
     capital_share,
     decoded,
@@ -29,6 +31,9 @@ __all__ = ["CORRECTOR", "TextCorrector", "vocabulary"]
 _PERSONAL = ("buyer_name", "ship_name", "ship_street", "ship_city", "ship_region")
 _FIELDS = ("title", "description", "brand", "category", "sku", "mpn", "condition", "status", "language", "location")
 _LINES = frozenset(("description", "attributes"))
+_UNKNOWN_CASE = 0.93
+"""Chance that a word which the merchant does not write elsewhere starts with a capital and goes on without."""
+
 _SAMPLE = 50_000
 """Titles from which the usual case of words is learned."""
 
@@ -40,6 +45,8 @@ class TextCorrector(Corrector):
     ----------
     vocabulary_ : dict of str to str
         Case-folded word to the way the merchant's own titles and brands write it.
+    shares_ : dict of str to float
+        Case-folded word to how often it is written that way, 0..1.
     """
 
     name = "text"
@@ -47,10 +54,13 @@ class TextCorrector(Corrector):
 
     def __init__(self) -> None:
         self.vocabulary_: dict[str, str] = {}
+        self.shares_: dict[str, float] = {}
 
     def fit(self, context: Context) -> None:
         """Learn how words are written from titles that do not shout."""
-        self.vocabulary_ = vocabulary(context)
+        known = vocabulary(context)
+        self.vocabulary_ = {word: habit.form for word, habit in known.items()}
+        self.shares_ = {word: habit.share for word, habit in known.items()}
 
     def suggest(self, questions: pl.DataFrame, context: Context) -> pl.DataFrame:
         """The mended text; nothing where there is nothing to mend or the text is too long to do it now."""
@@ -101,15 +111,37 @@ class TextCorrector(Corrector):
             text = note(text, without_characters(text, given["characters"]), "refused characters removed", 0.88)
         if check == "capitals" and capital_share(text) > 0.5:
             calm = calmed(text, self.vocabulary_, sentences=root == "description")
-            text = note(text, calm, "capitals only where words start", 0.85)
+            text = note(text, calm, "capitals only where words start", self._certainty(text))
         # A list of values or HTML is laid out on purpose; only what the rule names is changed there.
         inner = check == "white_space" or not (lines and has_markup(text))
         keep_lines = lines and not (check == "white_space" and given.get("inner", True))
         return note(text, tidied(text, lines=keep_lines) if inner else text.strip(), "white space tidied", 0.98)
 
+    def _certainty(self, text: str) -> float:
+        """Chance that every word of a text in capitals gets the case that its author would give it."""
+        words = {word.casefold() for word in re.findall(r"[^\W_]+", text[:1_000])}
+        return math.prod(
+            self.shares_.get(word, _UNKNOWN_CASE) for word in sorted(words - SMALL_WORDS) if not word.isdecimal()
+        )
 
-def vocabulary(context: Context) -> dict[str, str]:
-    """How the merchant writes each word: its commonest form in the titles and brands that are not all capitals."""
+
+class Habit(NamedTuple):
+    """How the merchant writes a word.
+
+    Attributes
+    ----------
+    form : str
+        The commonest one.
+    share : float
+        How often it is that form, 0..1, as if one more had it and one had not.
+    """
+
+    form: str
+    share: float
+
+
+def vocabulary(context: Context) -> dict[str, Habit]:
+    """How the merchant writes each word, by the titles and brands that are not all capitals; case-folded words as keys."""
     frame = column(context, "title", "brand").head(_SAMPLE)
     title, brand = pl.col("title"), pl.col("brand").str.strip_chars()
     calm = (title.str.count_matches(r"\p{Lu}") < 0.5 * title.str.count_matches(r"\p{L}")) & (
@@ -129,10 +161,14 @@ def vocabulary(context: Context) -> dict[str, str]:
         .with_columns(folded=pl.col("word").str.to_lowercase())
         .sort("len", "word", descending=[True, False])
         .group_by("folded", maintain_order=True)
-        .agg(pl.col("word").first(), pl.col("len").sum())
+        .agg(
+            pl.col("word").first(),
+            share=(pl.col("len").first() + 1) / (pl.col("len").sum() + 2),
+            len=pl.col("len").sum(),
+        )
         .filter(pl.col("len") >= 2)
     )
-    return {folded.casefold(): word for folded, word in counted.select("folded", "word").iter_rows()}
+    return {folded.casefold(): Habit(*rest) for folded, *rest in counted.select("folded", "word", "share").iter_rows()}
 
 
 def _without_pattern(text: str, pattern: str) -> str:

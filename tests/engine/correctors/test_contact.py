@@ -79,6 +79,8 @@ def test_real_phones_become_what_the_numbering_plan_says(ask, shared: Path) -> N
         ("anna @ web . de", "anna@web.de"),
         ("annagmail.com", "anna@gmail.com"),
         ("\u200banna@web.de", "anna@web.de"),
+        ("anna@gmailcom", "anna@gmail.com"),
+        ("anna@gmxde", "anna@gmx.de"),
     ],
 )
 def test_emails_with_a_slip(ask, observed: str, value: str) -> None:

@@ -261,3 +261,18 @@ def test_the_wilson_bound_lies_below_the_share_and_grows_with_agreement(agreed: 
     low, higher = frame.select(wilson_lower(pl.col("a"), pl.col("n")))["a"]
     assert 0.0 <= low <= agreed / (agreed + more) + 1e-12
     assert higher > low
+
+
+def test_the_case_of_a_title_is_surer_where_its_words_are_known(ask) -> None:
+    records = [{"title": f"Norvik camping lantern number {n}"} for n in range(60)]
+    titles = ["NORVIK CAMPING LANTERN", "ZEPHYR GLOWING SPHERE OF LIGHT"]
+    found = ask("text", "product", "title", titles, check="capitals", records=records)
+    assert found[titles[0]][0][0] == "Norvik camping lantern"
+    assert found[titles[0]][0][1] > found[titles[1]][0][1]
+
+
+def test_a_refused_shout_goes_with_its_exclamation_marks(ask) -> None:
+    given = {"check": "forbidden_words", "params": {"words": ["sale", "free shipping"]}}
+    titles = ["SALE!!! Norvik lantern", "Norvik lantern - free shipping!"]
+    found = ask("title", "product", "title", titles, **given)
+    assert [found[title][0][0] for title in titles] == ["Norvik lantern", "Norvik lantern"]
