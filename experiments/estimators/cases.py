@@ -7,6 +7,7 @@ truth: no answer is the right answer. Faults are drawn with a seed; nothing in t
 from __future__ import annotations
 
 import json
+import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -54,7 +55,7 @@ class Case:
     correctors: tuple[str, ...]
     kind: str
     field: str
-    right: Callable[[str, str], bool] = str.__eq__
+    right: Callable[[str, str], bool] = operator.eq
     check: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
     home: Mapping[str, str] = field(default_factory=dict)
@@ -258,6 +259,69 @@ def _borne_out(value: str, truth: str) -> bool:
     given = json.loads(truth)
     claims = trace(value, given["record"], [tuple(one) for one in given["attributes"]], language=given["language"])
     return len(claims) > 1 and all(claim.fields for claim in claims)
+
+
+def unknown_category(data: Path, random: Generator) -> Iterator[Case]:
+    """Category that the channel does not know: the leaf alone, another notation, or a letter left out."""
+    frame = (
+        pl.read_parquet(data / "flipkart/products.parquet", columns=["title", "category_clean"])
+        .rename({"category_clean": "category"})
+        .drop_nulls()
+        .unique("title", maintain_order=True)
+        .sample(fraction=1.0, seed=int(random.integers(2**31)), shuffle=True)
+        .head(_PRODUCTS)
+    )
+    frame = in_folds(frame, "title", random)
+    known = sorted(set(frame.filter(pl.col("fold") == "train")["category"]))
+    rows = asked(frame.filter(pl.col("category").is_in(known)), 800)
+    observed = []
+    for path in rows["category"]:
+        place = int(random.integers(1, len(path)))
+        ways = (path.rpartition(" > ")[2], path.replace(" > ", "/").lower(), path[:place] + path[place + 1 :])
+        observed.append(str(random.choice(ways)))
+    rows = rows.with_columns(observed=pl.Series(observed), truth="category", category=pl.Series(observed))
+    folded = {path.casefold(): path for path in known}
+    baseline = pl.col("observed").str.to_lowercase().replace_strict(folded, default="", return_dtype=pl.String)
+    rows = rows.filter(pl.col("observed") != pl.col("truth")).with_columns(baseline=baseline)
+    values = {"values": known}
+    yield Case(rows, learned_from(frame), ("category",), "product", "category", check="one_of", params=values)
+
+
+def title_text(data: Path, random: Generator, fault: str) -> Iterator[Case]:
+    """Real titles in capitals, or with a phrase that the channel refuses put into them; right is the title itself."""
+    frame = (
+        pl.read_parquet(data / "bestbuy/products.parquet", columns=["title", "brand"])
+        .drop_nulls()
+        .filter(~pl.col("title").str.contains(r"(?i)sale|shipping|best price|[®™\x80-\x9f]|  "))
+        .unique("title", maintain_order=True)
+        .sample(fraction=1.0, seed=int(random.integers(2**31)), shuffle=True)
+    )
+    frame = in_folds(frame, "title", random)
+    rows = asked(frame, 800).with_columns(truth="title")
+    phrases = ["free shipping", "SALE", "best price"]
+    if fault == "capitals":
+        observed, check, params = [text.upper() for text in rows["title"]], "capitals", {}
+        baseline = pl.col("observed").str.to_titlecase()
+    else:
+        put = [(text.split(" "), str(random.choice(phrases))) for text in rows["title"]]
+        observed = [
+            f"{' '.join(words)} - {said}!" if random.random() < 0.5 else f"{said}! {' '.join(words)}"
+            for words, said in put
+        ]
+        check, params = "forbidden_words", {"words": [phrase.lower() for phrase in phrases]}
+        baseline = pl.col("observed").str.replace_all(r"(?i)free shipping|sale|best price", "").str.strip_chars()
+    rows = rows.with_columns(observed=pl.Series(observed)).with_columns(title="observed", baseline=baseline)
+    rows = rows.filter(pl.col("observed") != pl.col("truth"))
+    corrector = "text" if fault == "capitals" else "title"
+    same_case = operator.eq if fault != "capitals" else _same_but_a_word
+    yield Case(rows, learned_from(frame), (corrector,), "product", "title", same_case, check, params)
+
+
+def _same_but_a_word(value: str, truth: str) -> bool:
+    """Equal, or different in the case of at most one word in ten: nobody would write it again for that."""
+    pairs = list(zip(value.split(), truth.split(), strict=False))
+    differing = sum(first != second for first, second in pairs)
+    return value.casefold() == truth.casefold() and differing <= max(len(pairs) // 10, 0)
 
 
 # --- notations -------------------------------------------------------------------------------------------------------
@@ -628,6 +692,9 @@ KINDS: dict[str, tuple[Callable[..., Iterator[Case]], tuple[Any, ...]]] = {
     "weight unit, Olist, 30 decisions": (weight_unit, ("olist", 30)),
     "weight unit, Amazon US": (weight_unit, ("amazon_us_electronics",)),
     "weight unit, Amazon US, 30 decisions": (weight_unit, ("amazon_us_electronics", 30)),
+    "unknown category, Flipkart": (unknown_category, ()),
+    "title in capitals, Best Buy": (title_text, ("capitals",)),
+    "refused words, Best Buy": (title_text, ("words",)),
     "description": (description, ()),
     "date": (date, ()),
     "price": (price, ()),
