@@ -58,9 +58,9 @@ def measured(cases: Sequence[Case], seed: int) -> dict[str, float]:
     for case in cases:
         if case.rows.height:
             frame = answers(case, seed).select("fold", "observed", "truth", "baseline", "value", "score")
-            right = [case.right(v, t) and t != "" for v, t in frame.select("value", "truth").iter_rows()]
+            good = [case.right(v, t) and t != "" for v, t in frame.select("value", "truth").iter_rows()]
             naive = [case.right(v or "", t) and t != "" for v, t in frame.select("baseline", "truth").iter_rows()]
-            asked.append(frame.with_columns(right=pl.Series(right), naive=pl.Series(naive)))
+            asked.append(frame.with_columns(right=pl.Series(good), naive=pl.Series(naive)))
     whole = pl.concat(asked)
     threshold = cut(*_split(whole, "validation"))
     right, score = _split(whole, "test")
@@ -75,7 +75,7 @@ def measured(cases: Sequence[Case], seed: int) -> dict[str, float]:
         "coverage_at_95": above.mean(),
         "precision_at_95": right[above].mean() if above.any() else float("nan"),
         "right": right.mean(),
-        "baseline": whole.filter(pl.col("fold") == "test")["naive"].mean(),
+        "baseline": whole.filter(pl.col("fold") == "test")["naive"].to_numpy().mean(),
     }
 
 

@@ -10,7 +10,8 @@ import json
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as made_by
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,9 @@ class Case:
     field: str
     right: Callable[[str, str], bool] = operator.eq
     check: str = ""
-    params: Mapping[str, Any] = field(default_factory=dict)
-    home: Mapping[str, str] = field(default_factory=dict)
-    decisions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DECISIONS))
+    params: Mapping[str, Any] = made_by(default_factory=dict)
+    home: Mapping[str, Any] = made_by(default_factory=dict)
+    decisions: pl.DataFrame = made_by(default_factory=lambda: pl.DataFrame(schema=DECISIONS))
 
 
 def in_folds(frame: pl.DataFrame, key: str, random: Generator) -> pl.DataFrame:
