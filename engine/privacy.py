@@ -11,8 +11,10 @@ narrows the fields.
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from collections.abc import Iterable
+from functools import cache
 
 import polars as pl
 
@@ -150,5 +152,10 @@ def _plain(texts: pl.Series) -> pl.Series:
 
 
 def _without_disguise(text: str) -> str:
-    text = unicodedata.normalize("NFKC", without_markup(text, lines=True))
-    return "".join(character for character in text if unicodedata.category(character) != "Cf")
+    return unicodedata.normalize("NFKC", without_markup(text, lines=True)).translate(_invisible())
+
+
+@cache
+def _invisible() -> dict[int, None]:
+    """Format characters, for `str.translate`."""
+    return {number: None for number in range(sys.maxunicode + 1) if unicodedata.category(chr(number)) == "Cf"}

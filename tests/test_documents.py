@@ -10,9 +10,10 @@ from docs import platforms as platform_page
 from docs import records
 from engine.correctors import correctors
 from engine.rules import parse_rules, prove
+from engine.settings import describe_settings, load_settings
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/language_model.md"]
 
 
 def test_the_page_of_records_is_what_the_schema_says():
@@ -35,6 +36,11 @@ def test_every_named_module_is_there(name):
         r"`((?:engine|connectors|models|ui|tests|docs|experiments)/[\w/.]+)`", (ROOT / name).read_text("utf-8")
     )
     assert [one for one in named if not (ROOT / one).exists()] == []
+
+
+def test_every_setting_is_in_a_table():
+    text = "".join((ROOT / name).read_text("utf-8") for name in PAGES)
+    assert [key for key, _, _ in describe_settings(load_settings()) if f"| `{key}` |" not in text] == []
 
 
 def test_the_recipe_for_a_rule_works_to_the_letter():

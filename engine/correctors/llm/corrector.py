@@ -118,7 +118,7 @@ class LanguageModelCorrector(Corrector):
     Attributes
     ----------
     known_ : dict of str to frozenset of str
-        Values that the merchant uses in the fields brand, category and condition, case-folded.
+        Values that the merchant uses in the fields brand, category and condition, in small letters.
     """
 
     name = "llm"
@@ -160,9 +160,9 @@ class LanguageModelCorrector(Corrector):
         return in_order(settled(found.join(observed, on="issue_id", how="left")), questions)
 
     def _is_grounded(self, value: str, row: dict[str, Any]) -> bool:
-        field, folded = row["field"], value.casefold()
+        field, lower = row["field"], value.lower()
         allowed = parameters(row["params"]).get("values") or ()
-        if folded in self.known_.get(field, ()) or folded in {str(one).casefold() for one in allowed}:
+        if lower in self.known_.get(field, ()) or lower in {str(one).lower() for one in allowed}:
             return True
         return field not in _CLOSED and not untraceable(value, json.loads(row["material"]))
 
@@ -247,7 +247,7 @@ def _examples(asked: pl.DataFrame, decisions: pl.DataFrame) -> dict[str, list[di
 
 def _reason(model: LanguageModel, answer: Answer, record: dict[str, Any]) -> str:
     """Only names that are ours: a text of the model's own could be a text of the record's author."""
-    sources = [name for name in record if name in {one.partition(".")[0] for one in answer.sources}]
+    sources = [name for name in answer.sources if name in record]
     who = " ".join(model.name.split())[:60]
     return f"{who} proposes it, from {_listed(sources)}." if sources else f"{who} proposes it, without naming a source."
 

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from engine.correctors.llm.endpoint import Completion, Endpoint, EndpointError, open_endpoint
 from engine.errors import ConfigError
+from engine.privacy import SENDABLE
 from engine.settings import LanguageModelSettings, Settings
 from engine.store import Store
 from engine.store.language_model import Allowance, keep_answers, known_answers, release, reserve, spent
@@ -78,20 +79,31 @@ class Answer(BaseModel):
     ----------
     value : str or None
         None when the model has no answer, which is an answer too, and kept.
+    sources : tuple of str
+        Fields that may be sent, of which it says that it used them.
+    certainty : float
+        As the model states it, 0..1.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     value: str | None
     sources: tuple[str, ...]
-    certainty: float
+    certainty: float = Field(allow_inf_nan=False)
 
     @field_validator("value")
     @classmethod
-    def _is_sendable(cls, value: str | None) -> str | None:
+    def _is_text(cls, value: str | None) -> str | None:
         if value is not None and len(value) > _LONGEST_VALUE:
             raise ValueError("too long")
-        return value.strip() or None if value else None
+        # PostgreSQL stores no text with a zero byte in it.
+        return (value or "").replace("\x00", "").strip() or None
+
+    @field_validator("sources")
+    @classmethod
+    def _are_fields(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        named = {one.partition(".")[0] for one in value}
+        return tuple(name for name in SENDABLE if name in named)
 
     @field_validator("certainty")
     @classmethod
@@ -187,7 +199,7 @@ class LanguageModel:
     def notes(self) -> list[str]:
         """What a person should know of the run: how many questions have no answer, and why."""
         return [
-            f"The language model left {count:,} issue{'s' * (count > 1)} without a suggestion: {reason}."
+            f"The language model left {count:,} question{'s' * (count > 1)} unanswered: {reason}."
             for reason, count in sorted(self._unanswered.items())
         ]
 
@@ -283,7 +295,7 @@ class LanguageModel:
     def _completed(self, endpoint: Endpoint, prompt: str, count: int) -> Completion:
         tokens = _THINKING_TOKENS + _ANSWER_TOKENS * count
         # A token is at least one byte, so this is never too little.
-        most = len(INSTRUCTIONS.encode()) + len(prompt.encode()) + tokens
+        most = len(f"{INSTRUCTIONS}{prompt}{_SCHEMA}".encode()) + tokens
         for is_last in (False, True):
             reserved_at = self._reserve(most)
             try:
