@@ -35,79 +35,15 @@ _FORM = ("observed", "record", "key", "value")
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
 _SHORTEST_STEM, _LONGEST_ENDING = 4, 2
 
-_FILLERS = (SMALL_WORDS - {"sin", "no"}) | frozenset(
-    [
-        "is",
-        "are",
-        "be",
-        "has",
-        "have",
-        "it",
-        "its",
-        "this",
-        "these",
-        "that",
-        "which",
-        "you",
-        "your",
-        "ist",
-        "sind",
-        "hat",
-        "haben",
-        "es",
-        "er",
-        "sie",
-        "dieser",
-        "diese",
-        "dieses",
-        "welche",
-        "ihr",
-        "ihre",
-        "est",
-        "sont",
-        "ont",
-        "ce",
-        "cet",
-        "cette",
-        "ces",
-        "il",
-        "elle",
-        "qui",
-        "vous",
-        "votre",
-        "es",
-        "son",
-        "tiene",
-        "tienen",
-        "este",
-        "esta",
-        "estos",
-        "que",
-        "su",
-        "è",
-        "sono",
-        "ha",
-        "hanno",
-        "questo",
-        "questa",
-        "che",
-        "het",
-        "is",
-        "zijn",
-        "heeft",
-        "deze",
-        "dit",
-        "die",
-        "dat",
-        "são",
-        "é",
-        "tem",
-        "têm",
-        "esta",
-        "este",
-        "seu",
-        "sua",
-    ]
+
+def _set_of(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_FILLERS = (SMALL_WORDS - _set_of("sin no")) | _set_of(
+    "is are be has have it its this these that which you your ist sind hat haben es er sie dieser diese dieses welche ihr"
+    " ihre est sont ont ce cet cette ces il elle qui vous votre es son tiene tienen este esta estos que su è sono ha hanno"
+    " questo questa che het is zijn heeft deze dit die dat são é tem têm esta este seu sua"
 )
 """Words that claim nothing. Words that deny ("without", "sans", "sin") claim something and are not among them."""
 
