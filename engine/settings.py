@@ -134,7 +134,8 @@ class Settings(BaseSettings):
         Path("channelmend.key"), description="Key of the credential vault; made with mode 0600 when absent."
     )
     embedder: str = Field(
-        "sentence", description="sentence (MiniLM, installed weights) or character (no weights needed)."
+        "character",
+        description="character (n-grams, no weights), sentence (MiniLM) or multilingual (USE); both come with installed weights.",
     )
     seed: int = Field(0, description="Seed of every random choice.")
     public_address: str = Field(
