@@ -7,6 +7,7 @@ patched. The platform's own behaviour lives in a subclass, which turns one `Inco
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import json
 import logging
@@ -16,7 +17,6 @@ import socket
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -145,6 +145,37 @@ class State(ABC):
         of the platform's connector) and the values as that platform shows them."""
 
 
+class _PromptServer(uvicorn.Server):
+    """A server that leaves when it is told to: uvicorn's own looks every tenth of a second, and rests as long before it goes."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
+    _told: asyncio.Event
+
+    def leave(self) -> None:
+        """Stop answering; to be called from another thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._told.set)
+
+    async def main_loop(self) -> None:
+        """Wait to be told, with uvicorn's care once a second."""
+        self._told, self._loop = asyncio.Event(), asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), timeout=1)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the port, let answers that are being written end for a second, and break off the others."""
+        for listening in [*self.servers, *(sockets or ())]:
+            listening.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        if self.server_state.tasks:
+            _, late = await asyncio.wait(self.server_state.tasks, timeout=1)
+            for task in late:
+                task.cancel()
+
+
 class Twin(ABC):
     """An offline platform. Subclasses set `name` and write `answer`.
 
@@ -193,7 +224,7 @@ class Twin(ABC):
         self._faults: list[list[Any]] = []
         self._page_fault = ""
         self._page_faults = 0
-        self._server: uvicorn.Server | None = None
+        self._server: _PromptServer | None = None
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
         self._secrets = random.Random(f"{type(self).__name__}/{seed}")
@@ -274,9 +305,8 @@ class Twin(ABC):
             lifespan="off",
             http="h11",
             ws="none",
-            timeout_graceful_shutdown=1,
         )
-        self._server = uvicorn.Server(settings)
+        self._server = _PromptServer(settings)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listener]}, name=f"{self.name} twin", daemon=True
         )
@@ -306,7 +336,7 @@ class Twin(ABC):
         if self._server is None or self._thread is None:
             return
         self._closing.set()
-        self._server.should_exit = True
+        self._server.leave()
         self._thread.join(timeout=10)
         self._server = self._thread = None
 
@@ -414,7 +444,7 @@ def twins() -> dict[str, type[Twin]]:
     return {module.TWIN.name: module.TWIN for module in modules if hasattr(module, "TWIN")}
 
 
-@contextmanager
+@contextlib.contextmanager
 def serve(
     name: str, *, catalogue: Catalogue | None = None, seed: int = 0, port: int = 0, **options: Any
 ) -> Iterator[Twin]:
