@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple, Self, TypeVar
 
 from sklearn.base import BaseEstimator
@@ -41,11 +43,13 @@ def wilson_lower(agreed: Number, decided: Number) -> Number:
     >>> round(wilson_lower(3, 3), 2), round(wilson_lower(30, 30), 2), round(wilson_lower(29, 30), 2)
     (0.65, 0.95, 0.89)
     """
-    share, z2 = agreed / decided, _Z * _Z  # type: ignore[operator]
-    spread = _Z * (share * (1 - share) / decided + z2 / (4 * decided * decided)) ** 0.5  # type: ignore[operator]
-    return (share + z2 / (2 * decided) - spread) / (1 + z2 / decided)  # type: ignore[operator]
+    share, middle = agreed / decided, _Z * _Z / (2 * decided)  # type: ignore[operator]
+    # The square of the middle stands alone under the root, so that no agreement gives exactly 0.
+    spread = (2 * middle * share * (1 - share) + middle * middle) ** 0.5
+    return (share + middle - spread) / (1 + 2 * middle)
 
 
+@lru_cache(maxsize=50_000)
 def shape_of(text: str) -> str:
     """Classes of the characters in order: ``9`` a number, ``a`` a word or several, a blank, every other as it is.
 
@@ -93,9 +97,13 @@ class _Learned:
     """A program with its record, over all shapes and by shape: agreed and decided."""
 
     program: Program
-    everywhere: tuple[int, int]
-    shapes: dict[str, tuple[int, int]]
-    is_general: bool
+    everywhere: tuple[int, int] = (0, 0)
+    shapes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    is_general: bool = True
+
+
+_Told = tuple[dict[str, str], dict[str, set[str]]]
+"""Of one shape: text to what is wanted for it, and other texts to what was refused for them."""
 
 
 class ProgramLearner(BaseEstimator):
@@ -135,27 +143,34 @@ class ProgramLearner(BaseEstimator):
         examples : iterable of Example
             Oldest first. Of a text that was decided in several ways the commonest counts, the latest of equals.
         """
-        wanted, refused = _settled(examples)
-        evidence = dict(list(wanted.items())[-self.max_examples :])
-        by_shape: dict[str, dict[str, str]] = defaultdict(dict)
-        for before, after in evidence.items():
-            by_shape[shape_of(before)][before] = after
+        wanted, self._refused = _settled(examples)
+        self._wanted = dict(list(wanted.items())[-self.max_examples :])
+        by_shape = _by_shape(self._wanted, self._refused, open_to=self._wanted)
         found: dict[str, Program] = {}
         for before, after in _seeds(by_shape, self.max_seeds):
             for program in rewritings(before, after):
                 found.setdefault(program.does, program)
-        for value, times in Counter(evidence.values()).items():
+        for value, times in Counter(self._wanted.values()).items():
             if times > 1:
                 found[f"writes {value!r} always"] = Program(f"writes {value!r} always", 3.0, _constant(value))
-        learned = [one for program in found.values() if (one := self._judged(program, by_shape, refused))]
-        learned.sort(key=lambda one: (-one.everywhere[0], one.program.cost, one.program.does))
-        self._shapes = {
-            shape: sorted((o for o in learned if shape in o.shapes), key=lambda o: o.program.cost)[: self.max_programs]
-            for shape in by_shape
-        }
-        self._general = [o for o in learned if o.is_general][: self.max_programs]
-        self.programs_ = [one.program for one in learned]
-        return self
+        judged = [self._judged(_Learned(program), by_shape, known=frozenset()) for program in found.values()]
+        return self._kept(judged, frozenset(by_shape))
+
+    def counting(self, examples: Iterable[Example]) -> Self:
+        """A learner with the same programs, the further examples counted in their records.
+
+        No other programs are searched, so this costs little; a program that the examples contradict is gone.
+        """
+        wanted, refused = _settled(examples)
+        wanted = {before: after for before, after in wanted.items() if self._wanted.get(before) != after}
+        refused = {before: values - self._refused.get(before, set()) for before, values in refused.items()}
+        more = copy(self)
+        more._wanted = self._wanted | wanted
+        more._refused = self._refused | {b: values | self._refused.get(b, set()) for b, values in refused.items()}
+        by_shape = _by_shape(wanted, refused, open_to=more._wanted)
+        known = frozenset(self._shapes)
+        judged = [self._judged(one, by_shape, known=known) for one in self._learned]
+        return more._kept(judged, known | frozenset(by_shape))
 
     def predict(self, texts: Sequence[str], *, count: int = 2) -> list[list[Rewrite]]:
         """Answers for each text, the best first; none where no program applies or the text is fine as it is.
@@ -169,31 +184,50 @@ class ProgramLearner(BaseEstimator):
         known = {text: self._answer(text)[:count] for text in dict.fromkeys(texts)}
         return [known[text] for text in texts]
 
-    def _judged(
-        self, program: Program, by_shape: dict[str, dict[str, str]], refused: dict[str, set[str]]
-    ) -> _Learned | None:
-        shapes: dict[str, tuple[int, int]] = {}
-        agreed = decided = 0
-        is_clean = True
-        for shape, pairs in by_shape.items():
-            right = wrong = 0
+    def _judged(self, one: _Learned, by_shape: Mapping[str, _Told], *, known: frozenset[str]) -> _Learned | None:
+        """The program with these examples in its record; None where it is right about no shape.
+
+        A shape that was `known` and is not in the record was lost to contradictions, and stays so.
+        """
+        shapes = dict(one.shapes)
+        agreed, decided = one.everywhere
+        is_general = one.is_general
+        for shape, (pairs, refused) in by_shape.items():
+            if shape in known and shape not in shapes:
+                continue
+            right, total = shapes.pop(shape, (0, 0))
+            wrong, most_wrong = total - right, self.tolerance * (total + len(pairs) + len(refused))
+            agreed, decided = agreed - right, decided - total
             for before, after in pairs.items():
-                value = _run(program, before)
+                value = _run(one.program, before)
                 if value is not None:
                     right += value == after
                     wrong += value != after
-            wrong += sum(
-                _run(program, before) in values
-                for before, values in refused.items()
-                if before not in pairs and shape_of(before) == shape
-            )
+                    # However the others turn out, it will not be kept for this shape.
+                    if wrong > most_wrong:
+                        break
+            else:
+                for before, values in refused.items():
+                    wrong += _run(one.program, before) in values
             if right and wrong <= self.tolerance * (right + wrong):
                 shapes[shape] = (right, right + wrong)
-            is_clean = is_clean and bool(not wrong or shape in shapes)
+            is_general = is_general and shape in shapes
             agreed, decided = agreed + right, decided + right + wrong
-        if not shapes:
-            return None
-        return _Learned(program, (agreed, decided), shapes, is_clean and len(shapes) == len(by_shape))
+        return _Learned(one.program, (agreed, decided), shapes, is_general) if shapes else None
+
+    def _kept(self, judged: Iterable[_Learned | None], shapes: frozenset[str]) -> Self:
+        """Keep the simplest programs of every shape, and those that explain all shapes."""
+        learned = sorted(filter(None, judged), key=lambda o: (-o.everywhere[0], o.program.cost, o.program.does))
+        by_shape: dict[str, list[_Learned]] = {shape: [] for shape in shapes}
+        for one in sorted(learned, key=lambda o: o.program.cost):
+            for shape in one.shapes:
+                by_shape[shape].append(one)
+        self._shapes = {shape: mine[: self.max_programs] for shape, mine in by_shape.items()}
+        self._general = [one for one in learned if one.is_general][: self.max_programs]
+        used = {one.program.does for some in (self._general, *self._shapes.values()) for one in some}
+        self._learned = [one for one in learned if one.program.does in used]
+        self.programs_ = [one.program for one in self._learned]
+        return self
 
     def _answer(self, text: str) -> list[Rewrite]:
         if not text or len(text) > _LONGEST:
@@ -235,9 +269,23 @@ def _settled(examples: Iterable[Example]) -> tuple[dict[str, str], dict[str, set
     return {before: counts.most_common(1)[0][0] for before, counts in wanted.items()}, refused
 
 
-def _seeds(by_shape: dict[str, dict[str, str]], count: int) -> list[tuple[str, str]]:
+def _by_shape(
+    wanted: Mapping[str, str], refused: Mapping[str, set[str]], *, open_to: Mapping[str, str]
+) -> dict[str, _Told]:
+    """What is told of the shapes for which something is wanted; a refusal only where nothing is for that very text."""
+    found: dict[str, _Told] = {}
+    for before, after in wanted.items():
+        found.setdefault(shape_of(before), ({}, {}))[0][before] = after
+    shapes = {shape_of(before) for before in open_to}
+    for before, values in refused.items():
+        if before not in open_to and values and (shape := shape_of(before)) in shapes:
+            found.setdefault(shape, ({}, {}))[1][before] = values
+    return found
+
+
+def _seeds(by_shape: Mapping[str, _Told], count: int) -> list[tuple[str, str]]:
     """The latest examples of every shape in turn, the commonest shape first."""
-    queues = [list(reversed(pairs.items())) for _, pairs in sorted(by_shape.items(), key=lambda item: -len(item[1]))]
+    queues = [list(reversed(pairs.items())) for pairs, _ in sorted(by_shape.values(), key=lambda told: -len(told[0]))]
     deepest = max(map(len, queues), default=0)
     return [queue[n] for n in range(deepest) for queue in queues if n < len(queue)][:count]
 

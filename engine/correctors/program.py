@@ -19,8 +19,11 @@ from models.programs import Example, ProgramLearner, Rewrite
 __all__ = ["CORRECTOR", "ProgramCorrector"]
 
 _ABOUT = ("kind", "field", "rule_id")
-_MOST_DECISIONS = 1_000
+_MOST_DECISIONS = 400
 """Decisions of one rule and scope that are looked at, the last ones."""
+
+_TENTH = 10
+"""Programs are searched anew when the decisions that are looked at have grown, or moved on, by this part of them."""
 
 _LONGEST_DOES = 120
 _WHOSE = {("connection",): "here", ("channel",): "on this channel", (): "on all channels"}
@@ -32,40 +35,23 @@ class ProgramCorrector(Corrector):
     A value is offered only if the programs leave it alone in turn: one that turns month and day around would turn them
     back, and cannot tell a corrected value from a broken one. Fields with personal data have no programs, since their
     values are masked in the decisions.
-
-    Attributes
-    ----------
-    evidence_ : dict of tuple to tuple of Example
-        By scope, its values and what the decisions are about: what was wanted, and what was refused.
     """
 
     name = "program"
     handles = frozenset((ANY_FIELD,))
 
-    def __init__(self) -> None:
-        self.evidence_: dict[tuple[object, ...], tuple[Example, ...]] = {}
-
-    def fit(self, context: Context) -> None:
-        """Gather the decisions by what they are about; programs are searched when a value is asked about."""
-        told = _told(context.decisions)
-        self.evidence_ = {}
-        for scope in SCOPES:
-            grouped = told.group_by(*_ABOUT, *scope, maintain_order=True).agg(
-                pl.col("before", "after", "wanted").tail(_MOST_DECISIONS)
-            )
-            for *about, befores, afters, wanted in grouped.iter_rows():
-                self.evidence_[scope, *about] = tuple(map(Example, befores, afters, wanted))
-
     def suggest(self, questions: pl.DataFrame, context: Context) -> pl.DataFrame:
         """The value that the programs give; two with low scores where they disagree."""
-        asked = questions.filter(~is_personal())
+        names = (*_ABOUT, "connection", "channel")
+        asked = questions.filter(~is_personal()).with_columns(pl.col(*names, "observed").fill_null(""))
+        evidence = _evidence(context.decisions, asked)
+        learners = lru_cache(maxsize=None)(lambda *about: _learner(*evidence[about]) if about in evidence else None)
 
         def reply(observed: str, **about: str) -> Iterator[Proposal]:
             if not fits(observed) or not _is_text(about["kind"], about["field"]):
                 return
             for scope in SCOPES:
-                evidence = self.evidence_.get((scope, *(about[name] for name in (*_ABOUT, *scope))))
-                learner = _learned(evidence) if evidence else None
+                learner = learners(scope, *(about[name] for name in (*_ABOUT, *scope)))
                 found = learner.predict([observed])[0] if learner is not None else []
                 if learner is not None and found:
                     for one in found:
@@ -73,13 +59,40 @@ class ProgramCorrector(Corrector):
                             yield Proposal(one.value, one.score, _reason(one, _WHOSE[scope]))
                     return
 
-        names = (*_ABOUT, "connection", "channel")
-        keys = {name: pl.col(name).fill_null("") for name in names} | {"observed": pl.col("observed").fill_null("")}
-        return answered(asked, self.name, keys=keys, reply=reply)
+        return answered(asked, self.name, keys={name: pl.col(name) for name in (*names, "observed")}, reply=reply)
 
 
-@lru_cache(maxsize=256)
-def _learned(evidence: tuple[Example, ...]) -> ProgramLearner:
+def _evidence(
+    decisions: pl.DataFrame, asked: pl.DataFrame
+) -> dict[tuple[object, ...], tuple[int, list[str], list[str], list[bool]]]:
+    """By scope, its values and what the decisions are about: how many there are, and the last of them."""
+    told = _told(decisions.join(asked.select(_ABOUT).unique(), on=_ABOUT, how="semi", maintain_order="left"))
+    found = {}
+    for scope in SCOPES:
+        about = [*_ABOUT, *scope]
+        grouped = (
+            told.join(asked.select(about).unique(), on=about, how="semi", maintain_order="left")
+            .group_by(about, maintain_order=True)
+            .agg(pl.len(), pl.col("before", "after", "wanted").tail(_MOST_DECISIONS + _MOST_DECISIONS // _TENTH))
+        )
+        for row in grouped.iter_rows():
+            found[scope, *row[: len(about)]] = row[len(about) :]
+    return found
+
+
+def _learner(count: int, befores: list[str], afters: list[str], wanted: list[bool]) -> ProgramLearner:
+    """Searched on the decisions up to the last step, those since counted in the records of what was found.
+
+    The step follows from the number of decisions alone, so the same decisions give the same answers whenever one asks.
+    """
+    examples = tuple(map(Example, befores, afters, wanted))
+    since = count % max(1, min(count, _MOST_DECISIONS) // _TENTH)
+    learner = _searched(examples[: len(examples) - since][-_MOST_DECISIONS:])
+    return learner.counting(examples[len(examples) - since :]) if since else learner
+
+
+@lru_cache(maxsize=1_024)
+def _searched(evidence: tuple[Example, ...]) -> ProgramLearner:
     """Searched once for the same decisions, whichever run asks."""
     return ProgramLearner().fit(evidence)
 

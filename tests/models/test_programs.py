@@ -134,3 +134,29 @@ def test_any_examples_give_a_score_in_its_range_or_nothing(pairs: list[tuple[str
 def test_tokens_lose_nothing(text: str) -> None:
     assert "".join(tokens(text)) == text
     assert len(shape_of(text)) <= len(text)
+
+
+def test_further_examples_count_in_the_records_without_a_search() -> None:
+    model = learned(("ACME", "Acme"), ("BOSCH", "Bosch"), ("SONY", "Sony"))
+    more = model.counting([Example("BEKO", "Beko"), Example("MIELE", "Miele"), Example("SONY", "Sony")])
+    assert [(one.value, one.agreed, one.decided) for one in more.predict(["SMEG"])[0]] == [("Smeg", 5, 5)]
+    assert model.predict(["SMEG"])[0][0].decided == 3, "the learner that was asked stays as it was"
+    assert more.predict(["SMEG"]) == learned(
+        ("ACME", "Acme"), ("BOSCH", "Bosch"), ("BEKO", "Beko"), ("MIELE", "Miele"), ("SONY", "Sony")
+    ).predict(["SMEG"])
+
+
+def test_a_further_contradiction_or_refusal_ends_a_program_at_once() -> None:
+    model = learned(("ACME", "Acme"), ("BOSCH", "Bosch"), ("SONY", "Sony"))
+    assert best(model.counting([Example("BEKO", "beko")]), "SMEG") is None
+    refused = model.counting([Example("BEKO", "Beko", wanted=False)])
+    assert best(refused, "SMEG") is None
+    assert best(refused.counting([Example("MIELE", "Miele")]), "SMEG") is None, "what was lost stays so until a search"
+
+
+def test_a_further_shape_is_learned_by_what_explains_all() -> None:
+    model = learned(("ACME", "acme"), ("A-1", "a-1"))
+    more = model.counting([Example("B 2", "b 2")])
+    assert more.predict(["C 3"])[0][0].value == "c 3"
+    assert more.predict(["C 3"])[0][0].decided == 1
+    assert best(model.counting([Example("B 2", "2 B")]), "C 3") is None

@@ -150,3 +150,16 @@ def test_numbers_rare_values_and_names_of_single_things_are_left_alone(ask) -> N
     assert ask("domain", "product", "brand", ["Norvick"], records=rare)["Norvick"] == []
     both = shelf() + [{"brand": "Norvick", "record_key": f"m{n}"} for n in range(30)]
     assert ask("domain", "product", "brand", ["Norvick"], records=both)["Norvick"] == []
+
+
+def test_every_decision_counts_though_programs_are_searched_in_steps(ask) -> None:
+    rows = [
+        approved(f"BRAND{chr(65 + n % 26)}{chr(65 + n // 26)}", f"Brand{chr(97 + n % 26)}{chr(97 + n // 26)}")
+        for n in range(59)
+    ]
+    for count in (57, 58, 59):
+        ((value, _, reason),) = ask("program", "product", "title", ["NAME"], decisions=decided(*rows[:count]))["NAME"]
+        assert value == "Name"
+        assert reason.startswith(f"Explains {count} of {count}")
+    refused = [approved(f"OTHER{letter}", f"Other{letter.lower()}", verdict="rejected", final="") for letter in "ABCD"]
+    assert ask("program", "product", "title", ["NAME"], decisions=decided(*rows[:55], *refused))["NAME"] == []
