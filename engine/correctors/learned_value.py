@@ -27,41 +27,28 @@ class LearnedValueCorrector(Corrector):
 
     The narrowest scope that knows the value answers. An empty value is answered too when people always filled it alike.
     Fields with personal data have no map, since their values are masked in the decisions.
-
-    Attributes
-    ----------
-    maps_ : dict of tuple to polars.DataFrame
-        By scope and notation: the value map with columns kind, field, key, the scope, value, agreed, decided, score.
     """
 
     name = "learned_value"
     handles = frozenset((ANY_FIELD,))
-
-    def __init__(self) -> None:
-        self.maps_: dict[tuple[tuple[str, ...], bool], pl.DataFrame] = {}
-
-    def fit(self, context: Context) -> None:
-        """Count agreements and contradictions in the decisions."""
-        decisions = context.decisions.filter(
-            ~is_personal() & (pl.col("observed").fill_null("").str.len_chars() <= _LONGEST)
-        )
-        self.maps_ = {
-            (scope, folded): _value_map(decisions, scope, folded=folded) for scope in SCOPES for folded in (False, True)
-        }
 
     def suggest(self, questions: pl.DataFrame, context: Context) -> pl.DataFrame:
         """The values decided before for the same observed value, the most agreed first."""
         asked = (
             questions.drop("record", strict=False).filter(~is_personal()).with_columns(pl.col("observed").fill_null(""))
         )
+        decisions = context.decisions.join(asked, on=["kind", "field"], how="semi", maintain_order="left").filter(
+            ~is_personal() & (pl.col("observed").fill_null("").str.len_chars() <= _LONGEST)
+        )
         found = []
         for folded in (False, True):
+            told = decisions.with_columns(_key(folded=folded).alias("key"))
             keyed = asked.with_columns(_key(folded=folded).alias("key"))
             for scope in SCOPES:
                 on = ["kind", "field", "key", *scope]
-                known = self.maps_.get((scope, folded))
-                if known is None or known.is_empty() or keyed.is_empty():
-                    continue
+                if keyed.is_empty():
+                    break
+                known = _value_map(told, keyed.select(on).unique(), scope, folded=folded)
                 hits = keyed.join(known, on=on, how="inner", maintain_order="left_right")
                 found.append(
                     hits.select(
@@ -86,9 +73,12 @@ def is_personal() -> pl.Expr:
     return pl.concat_str([pl.col("kind"), pl.col("field")], separator=" ").is_in(personal)
 
 
-def _value_map(decisions: pl.DataFrame, scope: tuple[str, ...], *, folded: bool) -> pl.DataFrame:
+def _value_map(decisions: pl.DataFrame, asked: pl.DataFrame, scope: tuple[str, ...], *, folded: bool) -> pl.DataFrame:
+    """Values decided in that scope for the keys asked about: kind, field, key, the scope, value, agreed, decided, score."""
     on = ["kind", "field", "key", *scope]
-    keyed = decisions.with_columns(_key(folded=folded).alias("key"), pl.col("final", "suggested").fill_null(""))
+    keyed = decisions.join(asked, on=on, how="semi", maintain_order="left").with_columns(
+        pl.col("final", "suggested").fill_null("")
+    )
     accepted = keyed.filter(pl.col("verdict").is_in(["approved", "modified"]))
     # A modification also says that the suggestion was wrong.
     refused = keyed.filter(
@@ -99,14 +89,16 @@ def _value_map(decisions: pl.DataFrame, scope: tuple[str, ...], *, folded: bool)
     against = refused.group_by([*on, pl.col("suggested").alias("value")]).agg(pl.len().alias("refused"))
     totals = accepted.group_by(on).agg(pl.len().alias("accepted"))
     # A value that people corrected in turn is not a good value, and offering it would never come to rest.
-    moved = totals.rename({"key": "moved"}).drop("accepted")
     fields = [name for name in on if name != "key"]
+    moved = decisions.filter(pl.col("verdict").is_in(["approved", "modified"])).select(
+        *fields, pl.col("key").alias("moved")
+    )
     value_key = _folded(pl.col("value")) if folded else pl.col("value")
     return (
         agreed.join(against, on=[*on, "value"], how="left")
         .join(totals, on=on, how="inner")
         .with_columns(pl.col("refused").fill_null(0), moved=value_key)
-        .join(moved.with_columns(corrected=pl.lit(True)), on=[*fields, "moved"], how="left")
+        .join(moved.unique().with_columns(corrected=pl.lit(True)), on=[*fields, "moved"], how="left")
         .filter(
             (pl.col("refused") <= pl.col("agreed"))
             & (pl.col("corrected").is_null() | (pl.col("moved") == pl.col("key")))
