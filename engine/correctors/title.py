@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import polars as pl
 
@@ -32,18 +33,39 @@ PROMOTIONAL = (
 """Phrases that advertise rather than describe, in seven languages; the first to go when a text is too long."""
 
 _LEAST_SHARE = 0.5
-"""Share of the words that must stay; a text that would lose more is left to a person."""
+"""Share of the words that must stay, padding aside; a text that would lose more is left to a person."""
+
+_MOST_ROWS = 30_000
+_TAIL_TITLES, _TAIL_WORDS, _LONGEST_TAIL = 5, 4, 100
+"""On how many different titles an end of so many words must stand before it is padding, and its most words."""
 
 
 class TitleCorrector(Corrector):
-    """Leaves out what a title does not need, in this order: promotion, repetition, trailing parts, trailing words.
+    """Leaves out what a title does not need, from its end, so that the product's own words stay whole.
 
-    Brand, part number and model names (words with letters and digits) stay. A missing title is composed of brand,
-    category and part number where these are there, with a low score.
+    In this order: an end that stands on many titles of the connection, an end that repeats what was said, promotion,
+    trailing parts, trailing words. Brand, part number and model names (words with letters and digits) stay. A missing
+    title is composed of brand, category and part number where these are there, with a low score.
+
+    Attributes
+    ----------
+    tails_ : list of str
+        Ends that are padding, the longest first.
     """
 
     name = "title"
     handles = frozenset(("title", "description", "brand", "attributes"))
+
+    def __init__(self) -> None:
+        self.tails_: list[str] = []
+
+    def fit(self, context: Context) -> None:
+        """Find the ends that many titles share."""
+        if "title" not in context.records.collect_schema():
+            return
+        total = context.records.select(pl.len()).collect(engine="streaming").item()
+        some = context.records.select("title").gather_every(max(1, -(-total // _MOST_ROWS)))
+        self.tails_ = _recurring_tails(some.collect(engine="streaming")["title"])
 
     def suggest(self, questions: pl.DataFrame, context: Context) -> pl.DataFrame:
         """At most one shorter text an issue."""
@@ -58,12 +80,12 @@ class TitleCorrector(Corrector):
                 "params": pl.col("params").fill_null(""),
                 **record,
             },
-            reply=_reply,
+            reply=partial(_reply, tails=self.tails_),
         )
 
 
 def _reply(
-    field: str, observed: str, check: str, params: str, brand: str, mpn: str, category: str
+    field: str, observed: str, check: str, params: str, brand: str, mpn: str, category: str, *, tails: Sequence[str]
 ) -> Iterator[Proposal]:
     given = parameters(params)
     if field == "title" and is_blank(observed):
@@ -92,7 +114,7 @@ def _reply(
         and not has_markup(observed)
     ):
         size: Callable[[str], int] = (lambda t: len(t.encode())) if given.get("unit") == "bytes" else len
-        yield from _within(observed, given["maximum"], size, _kept_words(observed, brand, mpn))
+        yield from _within(observed, given["maximum"], size, _kept_words(observed, brand, mpn), tails)
 
 
 def _fewer(observed: str, step: Callable[[str], str], score: float, reason: str) -> Iterator[Proposal]:
@@ -101,26 +123,87 @@ def _fewer(observed: str, step: Callable[[str], str], score: float, reason: str)
         yield Proposal(text, score, reason)
 
 
-def _within(observed: str, limit: int, size: Callable[[str], int], keep: frozenset[str]) -> Iterator[Proposal]:
+def _within(
+    observed: str, limit: int, size: Callable[[str], int], keep: frozenset[str], tails: Sequence[str]
+) -> Iterator[Proposal]:
     if size(observed) <= limit:
         return
     text, left_out = tidied(observed), []
-    steps: tuple[tuple[str, Callable[[str], str]], ...] = (
-        ("promotional words", lambda t: without_words(t, PROMOTIONAL)),
-        ("repeated words", lambda t: without_repeats(t)),
-        ("trailing parts", lambda t: _without_trailing_parts(t, limit, size, keep)),
-        ("trailing words", lambda t: shortened(t, limit, keep=keep, size=size)),
+    promotional = [phrase for phrase in PROMOTIONAL if not keep & set(phrase.split())]
+    steps: tuple[tuple[str, Callable[[str], str], bool], ...] = (
+        ("an end that other titles have too", lambda t: _without_tail(t, tails, keep), True),
+        ("a repeated end", lambda t: _without_repeated_end(t), True),
+        ("promotional words", lambda t: without_words(t, promotional), False),
+        ("trailing parts", lambda t: _without_trailing_parts(t, limit, size, keep), False),
+        ("trailing words", lambda t: shortened(t, limit, keep=keep, size=size), False),
     )
-    for what, step in steps:
+    words = len(text.split())
+    for what, step, is_padding in steps:
         if size(text) <= limit:
             break
         before, text = text, step(text)
         left_out += [what] if text != before else []
-    share = len(text.split()) / len(observed.split())
+        words = len(text.split()) if is_padding else words
+    share = len(text.split()) / max(words, 1)
     if not text or size(text) > limit or share < _LEAST_SHARE:
         return
     note = f"left out: {', '.join(left_out)}" if left_out else "only white space was left out"
     yield Proposal(text, 0.6 + 0.3 * share, f"{size(text)} of {limit} allowed; {note}; brand and model stay.")
+
+
+def _recurring_tails(titles: pl.Series) -> list[str]:
+    """Ends that stand on several titles behind different words, the longest first.
+
+    An end grows to the left while one word precedes it in at least half of the titles; where none does, there the
+    products' own words begin.
+    """
+    tidy = titles.drop_nulls().str.replace_all(r"\s+", " ").str.strip_chars().unique().sort()
+    words = tidy.str.split(" ")
+    rows = words.to_frame("words").with_columns(pl.lit("").alias("tail"), pl.len().alias("count"))
+    found: list[str] = []
+    for length in range(1, _LONGEST_TAIL + 1):
+        grown = (
+            rows.filter(pl.col("words").list.len() > length)
+            .with_columns(longer=pl.col("words").list.tail(length).list.join(" "))
+            .with_columns(pl.len().over("longer").alias("times"))
+            .filter(
+                (pl.col("times") >= _TAIL_TITLES) & ((length <= _TAIL_WORDS) | (2 * pl.col("times") >= pl.col("count")))
+            )
+        )
+        if length > _TAIL_WORDS:
+            ended = rows.join(grown.select("tail").unique(), on="tail", how="anti")
+            found += ended["tail"].unique().to_list()
+        rows = grown.select("words", pl.col("longer").alias("tail"), pl.col("times").alias("count"))
+        if rows.is_empty():
+            break
+    found += rows["tail"].unique().to_list()
+    return sorted(found, key=lambda tail: (-len(tail), tail))
+
+
+def _without_tail(text: str, tails: Sequence[str], keep: frozenset[str]) -> str:
+    """The text without the longest such end, unless brand or model would go with it."""
+    for tail in tails:
+        if text.endswith(f" {tail}"):
+            rest = text[: -len(tail)].rstrip(" ,;|–—-")
+            if rest and not keep & (_folded_words(tail) - _folded_words(rest)):
+                return rest
+    return text
+
+
+def _without_repeated_end(text: str) -> str:
+    """The text up to the last word that had not been said before."""
+    seen: set[str] = set()
+    end = 0
+    for found in re.finditer(r"[^\W_]+", text):
+        if found[0].casefold() not in seen:
+            seen.add(found[0].casefold())
+            end = found.end()
+    closing = re.match(r"[^\s\w,;|–—-]*", text[end:])
+    return text[: end + len(closing[0] if closing else "")]
+
+
+def _folded_words(text: str) -> set[str]:
+    return {word.casefold() for word in re.findall(r"[^\W_]+", text)}
 
 
 def _without_trailing_parts(text: str, limit: int, size: Callable[[str], int], keep: frozenset[str]) -> str:
@@ -129,7 +212,7 @@ def _without_trailing_parts(text: str, limit: int, size: Callable[[str], int], k
         found = re.search(r"\s*(?:\([^()]*\)|\[[^\[\]]*\]|\s[|–—-]\s[^|–—]*?|,\s[^,]*)\s*$", text)
         if found is None:
             return text
-        lost = {word.casefold() for word in re.findall(r"[^\W_]+", found[0])}
+        lost = _folded_words(found[0])
         rest = text[: found.start()].rstrip(" ,|–—-")
         if lost & keep or len(rest.split()) < _LEAST_SHARE * len(text.split()) or not rest:
             return text
@@ -139,7 +222,7 @@ def _without_trailing_parts(text: str, limit: int, size: Callable[[str], int], k
 
 def _kept_words(observed: str, brand: str, mpn: str) -> frozenset[str]:
     words = {word.casefold() for text in (brand[:100], mpn[:100]) for word in re.findall(r"[^\s]+", text)}
-    words |= {word.casefold() for word in re.findall(r"[^\W_]+", f"{brand[:100]} {mpn[:100]}")}
+    words |= _folded_words(f"{brand[:100]} {mpn[:100]}")
     models = re.findall(r"(?<![^\W_])(?=[^\W\d_]*\d)(?=\d*[^\W\d_])[^\W_]+(?:-[^\W_]+)*", observed[:1_000])
     return frozenset(words | {model.casefold() for model in models[:3]}) - SMALL_WORDS
 

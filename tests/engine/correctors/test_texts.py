@@ -91,6 +91,46 @@ def test_bytes_count_where_the_rule_counts_bytes(ask) -> None:
     assert len(found[0][0].encode()) <= 60
 
 
+OWN = [
+    "Norvik camping lantern with hook and lamp, with hook for lamp",
+    "Kettler swing for two - green",
+    "Speck case for Apple iPhone 6 Plus and 6s Plus - Gold",
+    "Ultralast battery for LG G3, G3 D855 and G3 Stylus",
+    "Brother MFC-9010CN printer",
+    "Set of six oak spoons",
+]
+PADDING = "for home, office, school and travel - money well spent, order today at the shop of your choice"
+
+
+def test_an_end_that_many_titles_share_is_left_out_and_the_own_words_stay_whole(ask) -> None:
+    titles = [f"{own} {PADDING}" for own in OWN]
+    shelf = [{"title": title, "record_key": f"k{n}"} for n, title in enumerate([*titles, *OWN, "Mug", "Pan"])]
+    found = ask("title", "product", "title", titles, check="length", params={"maximum": 80}, records=shelf)
+    assert [found[title][0][0] for title in titles] == OWN
+    assert all("an end that other titles have too" in found[title][0][2] for title in titles)
+    alone = ask("title", "product", "title", titles, check="length", params={"maximum": 80}, records=shelf[:4])
+    assert not any("other titles" in answer[2] for answers in alone.values() for answer in answers)
+
+
+def test_a_shared_end_stays_where_brand_or_length_speak_for_it(ask) -> None:
+    titles = [f"{own} from the official store of Zephyr" for own in OWN]
+    shelf = [{"title": title, "record_key": f"k{n}"} for n, title in enumerate(titles)]
+    given = {"check": "length", "params": {"maximum": 75}, "records": shelf}
+    assert ask("title", "product", "title", [titles[4]], **given)[titles[4]] == [], "it is not too long"
+    kept = ask("title", "product", "title", [titles[2]], record={"brand": "Zephyr"}, **given)[titles[2]]
+    assert all("Zephyr" in value for value, _, _ in kept)
+
+
+def test_an_end_that_repeats_what_was_said_goes_before_any_other_word(ask) -> None:
+    for own in OWN:
+        title = f"{own} {' '.join([PADDING] * 3)}"
+        ((value, _, reason),) = ask("title", "product", "title", [title], check="length", params={"maximum": 160})[
+            title
+        ]
+        assert value == f"{own} {PADDING}"
+        assert "a repeated end" in reason
+
+
 @pytest.mark.parametrize(
     ("check", "params", "observed", "value"),
     [
