@@ -71,8 +71,10 @@ class Lake:
 
     def find(self, connection: str, kind: str, keys: Sequence[str]) -> pl.DataFrame:
         """The named records as last seen, in no particular order; unknown keys are left out."""
-        wanted = pl.LazyFrame({"record_key": list(dict.fromkeys(keys))}, schema={"record_key": pl.String})
-        return self.current(connection, kind).join(wanted, on="record_key", how="semi").collect(engine="streaming")
+        # Only their rows are looked through for the newest, so that one decision does not wait for a whole catalogue.
+        named = pl.col("record_key").is_in(list(dict.fromkeys(keys)))
+        rows = self._rows(connection, kind, named).filter(~pl.col("is_gone")).select(list(schema(kind)))
+        return rows.collect(engine="streaming")
 
     def mark_gone(self, connection: str, kind: str, seen: pl.Series, *, run_id: str) -> int:
         """Note that records which a complete reading did not meet are gone; gives their number."""
@@ -123,7 +125,7 @@ class Lake:
     def _folder(self, connection: str, kind: str) -> Path:
         return self.folder / kind / quote(connection, safe="")
 
-    def _rows(self, connection: str, kind: str) -> pl.LazyFrame:
+    def _rows(self, connection: str, kind: str, named: pl.Expr | None = None) -> pl.LazyFrame:
         paths = sorted(self._folder(connection, kind).glob("*.parquet"))
         if not paths:
             return (
@@ -132,7 +134,9 @@ class Lake:
                 .with_columns(pl.lit(None, dtype=dtype).alias(name) for name, dtype in _BOOKKEEPING.items())
             )
         # File names start with their time, so the last row of a key is the newest.
-        return pl.scan_parquet(paths).unique("record_key", keep="last", maintain_order=True)
+        rows = pl.scan_parquet(paths)
+        rows = rows if named is None else rows.filter(named)
+        return rows.unique("record_key", keep="last", maintain_order=True)
 
     def _write_file(self, path: Path, frame: pl.DataFrame) -> None:
         unfinished = path.with_suffix(".unfinished")
