@@ -113,11 +113,20 @@ class Validator:
         # The other rules of the field have their say too: a missing value is not also a badly written one.
         return self.masks(frame, duplicates=duplicates)[rule_id]
 
-    def broken(self, frame: pl.DataFrame, *, duplicates: Duplicates | None = None) -> pl.DataFrame:
+    def broken(
+        self, frame: pl.DataFrame, *, field: str | None = None, duplicates: Duplicates | None = None
+    ) -> pl.DataFrame:
         """Which rows break which rule, for trying out corrections.
 
         The rows are judged one by one: several may be versions of one record, so rules that compare rows with each
         other are judged only by the given `duplicates`.
+
+        Parameters
+        ----------
+        frame : polars.DataFrame
+        field : str, optional
+            Whose rules are asked; all when left out.
+        duplicates : mapping of str to polars.Series, optional
 
         Returns
         -------
@@ -126,7 +135,8 @@ class Validator:
         """
         frame = _canonical(frame, self.kind)
         alone = {rule.id for rule in self.across_rows if rule.check != "unique" or rule.field not in (duplicates or {})}
-        masks = self._query(frame.lazy(), duplicates, leave_out=alone).collect()
+        others = {rule.id for rule in self.rules if field is not None and rule.field != field}
+        masks = self._query(frame.lazy(), duplicates, leave_out=alone | others).collect()
         hits = _positions(masks)
         ids = pl.Series("rule_id", masks.columns, dtype=pl.String)
         return pl.DataFrame({"row_index": hits["row"], "rule_id": ids[hits["rule"]]}, schema=BROKEN)

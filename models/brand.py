@@ -65,6 +65,8 @@ class BrandGazetteer(BaseEstimator):
         Records below which a brand is not known.
     max_records : int
         Records that are looked at for the reliability; more are sampled. Brands are taken from all records.
+    max_judged : int
+        Records that the judge is fitted on, every n-th of them; it has eight weights.
     seed : int
 
     Attributes
@@ -88,11 +90,18 @@ class BrandGazetteer(BaseEstimator):
     """
 
     def __init__(
-        self, *, min_records: int = 20, min_of_brand: int = 1, max_records: int = 50_000, seed: int = 0
+        self,
+        *,
+        min_records: int = 20,
+        min_of_brand: int = 1,
+        max_records: int = 50_000,
+        max_judged: int = 5_000,
+        seed: int = 0,
     ) -> None:
         self.min_records = min_records
         self.min_of_brand = min_of_brand
         self.max_records = max_records
+        self.max_judged = max_judged
         self.seed = seed
 
     def fit(self, titles: Sequence[str], brands: Sequence[str]) -> Self:
@@ -202,7 +211,8 @@ class BrandGazetteer(BaseEstimator):
         self.rate_later_ = _rate([hit for (_, first), hit in self._hits.items() if not first])
         features: list[list[float]] = []
         right: list[bool] = []
-        for (tokens, truth), found in zip(seen, finds, strict=True):
+        step = max(1, -(-len(seen) // self.max_judged))
+        for (tokens, truth), found in zip(seen[::step], finds[::step], strict=True):
             # Without its own record a brand that nobody else carries would not be known.
             known = [(key, place) for key, place in found if key != truth or self._known[key][1] > 1]
             features += self._features(tokens, known, truth)
@@ -241,7 +251,7 @@ class BrandGazetteer(BaseEstimator):
                     float(np.log1p(place)),
                     float(np.log1p(records)),
                     float(len(key)),
-                    float(np.mean(shares[:3])) if shares else 0.0,
+                    sum(shares[:3]) / len(shares[:3]) if shares else 0.0,
                     float(sum(map(len, key)) <= 3),
                 ]
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import polars as pl
 
@@ -48,7 +49,7 @@ class BrandCorrector(Corrector):
         distinct = valid["brand"].unique().to_list()
         refused = [brand for brand in distinct if _is_none(brand)]
         valid = valid.filter(~pl.col("brand").is_in(refused))
-        self.gazetteer_ = BrandGazetteer(seed=context.seed).fit(valid["title"].to_list(), valid["brand"].to_list())
+        self.gazetteer_ = _fitted(tuple(valid["title"]), tuple(valid["brand"]), context.seed)
 
     def suggest(self, questions: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Up to three brands an issue, all of them known; nothing where no known brand is near or in the title."""
@@ -104,6 +105,12 @@ class BrandCorrector(Corrector):
 
 def _is_none(brand: str) -> bool:
     return is_blank(brand) or brand.strip().casefold() in _NO_BRANDS
+
+
+@lru_cache(maxsize=8)
+def _fitted(titles: tuple[str, ...], brands: tuple[str, ...], seed: int) -> BrandGazetteer:
+    """Learned once for the same records, whichever run asks."""
+    return BrandGazetteer(seed=seed).fit(titles, brands)
 
 
 CORRECTOR = BrandCorrector
