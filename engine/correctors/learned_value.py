@@ -44,6 +44,8 @@ class LearnedValueCorrector(Corrector):
         for folded in (False, True):
             told = decisions.with_columns(_key(folded=folded).alias("key"))
             keyed = asked.with_columns(_key(folded=folded).alias("key"))
+            unknown = keyed.join(told, on=["kind", "field", "key"], how="anti", maintain_order="left")
+            keyed = keyed.join(told, on=["kind", "field", "key"], how="semi", maintain_order="left")
             for scope in SCOPES:
                 on = ["kind", "field", "key", *scope]
                 if keyed.is_empty():
@@ -61,7 +63,7 @@ class LearnedValueCorrector(Corrector):
                     )
                 )
                 keyed = keyed.join(known.select(on).unique(), on=on, how="anti", maintain_order="left")
-            asked = keyed.drop("key")
+            asked = pl.concat([keyed, unknown]).drop("key")
         empty = pl.DataFrame(schema=dict.fromkeys(("issue_id", "observed", "value", "corrector"), pl.String))
         rows = found or [empty.with_columns(score=pl.lit(0.0), reason=pl.lit(""))]
         return in_order(settled(pl.concat(rows).filter(pl.col("score") > 0.0)), questions)

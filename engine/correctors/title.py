@@ -161,13 +161,13 @@ def _recurring_tails(titles: pl.Series) -> list[str]:
     words = tidy.str.split(" ")
     rows = words.to_frame("words").with_columns(pl.lit("").alias("tail"), pl.len().alias("count"))
     found: list[str] = []
-    for length in range(1, _LONGEST_TAIL + 1):
+    for length in range(_TAIL_WORDS, _LONGEST_TAIL + 1):
         grown = (
             rows.filter(pl.col("words").list.len() > length)
             .with_columns(longer=pl.col("words").list.tail(length).list.join(" "))
             .with_columns(pl.len().over("longer").alias("times"))
             .filter(
-                (pl.col("times") >= _TAIL_TITLES) & ((length <= _TAIL_WORDS) | (2 * pl.col("times") >= pl.col("count")))
+                (pl.col("times") >= _TAIL_TITLES) & ((length == _TAIL_WORDS) | (2 * pl.col("times") >= pl.col("count")))
             )
         )
         if length > _TAIL_WORDS:
