@@ -299,7 +299,8 @@ def _values(lake: Lake, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         infer_schema_length=None,
     )
     for (connection, kind), part in frame.partition_by("connection", "kind", as_dict=True).items():
-        records = lake.find(str(connection), str(kind), part["record_key"].to_list())
+        roots = sorted({name.partition(".")[0] for name in part["field"]})
+        records = lake.find(str(connection), str(kind), part["record_key"].to_list(), fields=roots)
         for (name,), cells in part.partition_by("field", as_dict=True).items():
             values = records.select("record_key", observed_text(str(kind), str(name)).alias("value"))
             found |= dict(cells.join(values, on="record_key", how="inner").select("issue_id", "value").iter_rows())

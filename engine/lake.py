@@ -69,11 +69,22 @@ class Lake:
         """Every record as last seen, canonical columns; those gone at their source are left out."""
         return self._rows(connection, kind).filter(~pl.col("is_gone")).select(list(schema(kind)))
 
-    def find(self, connection: str, kind: str, keys: Sequence[str]) -> pl.DataFrame:
-        """The named records as last seen, in no particular order; unknown keys are left out."""
+    def find(
+        self, connection: str, kind: str, keys: Sequence[str], *, fields: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """The named records as last seen, in no particular order; unknown keys are left out.
+
+        Parameters
+        ----------
+        connection, kind : str
+        keys : sequence of str
+        fields : sequence of str, optional
+            Columns beside the key; all when left out.
+        """
         # Only their rows are looked through for the newest, so that one decision does not wait for a whole catalogue.
         named = pl.col("record_key").is_in(list(dict.fromkeys(keys)))
-        rows = self._rows(connection, kind, named).filter(~pl.col("is_gone")).select(list(schema(kind)))
+        columns = schema(kind) if fields is None else dict.fromkeys(("record_key", *fields))
+        rows = self._rows(connection, kind, named).filter(~pl.col("is_gone")).select(list(columns))
         return rows.collect(engine="streaming")
 
     def mark_gone(self, connection: str, kind: str, seen: pl.Series, *, run_id: str) -> int:
