@@ -22,6 +22,9 @@ from models.confidence import CATEGORICAL, FEATURES, ConfidenceModel
 
 __all__ = ["Suggester", "build_questions", "replace_field"]
 
+_MOST_IN_MEMORY = 50_000
+"""Records; about 100 MB of them."""
+
 WEIGHED = CANDIDATES | {
     "rank": pl.Int64,
     "confidence": pl.Float64,
@@ -109,6 +112,7 @@ class Suggester:
     ) -> None:
         self._validator = validator
         self._rules = {rule.id: rule for rule in validator.rules}
+        records = _at_hand(records)
         self._knowledge = knowledge
         self._model = model
         self._settings = settings
@@ -184,8 +188,7 @@ class Suggester:
         kept = [asked.select(list(CANDIDATES)).clear()]
         for (field,), part in asked.partition_by("field", as_dict=True, maintain_order=True).items():
             changed = replace_field(part.select("record").unnest("record"), str(field), part["value"])
-            mine = [rule.id for rule in self._rules.values() if rule.field == field]
-            broken = self._validator.broken(changed).filter(pl.col("rule_id").is_in(mine))
+            broken = self._validator.broken(changed, field=str(field))
             rows = part.with_row_index("row_index").join(broken, on="row_index", how="anti", maintain_order="left")
             kept.append(rows.select(list(CANDIDATES)))
         return pl.concat(kept)
@@ -219,6 +222,13 @@ def _only(kinds: pl.Series) -> str:
     if len(found) != 1:
         raise ValueError(f"questions are asked for one kind at a time, not {sorted(found)}")
     return next(iter(found))
+
+
+def _at_hand(records: pl.LazyFrame) -> pl.LazyFrame:
+    """The records in memory where they are few, since every corrector reads them; without the platform's own payload."""
+    needed = records.drop("raw", strict=False)
+    few = needed.head(_MOST_IN_MEMORY + 1).collect(engine="streaming")
+    return few.lazy() if few.height <= _MOST_IN_MEMORY else needed
 
 
 def _home(records: pl.LazyFrame) -> dict[str, str]:
