@@ -13,6 +13,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def study(folder: Path, count: int) -> dict[str, list[float]]:
         timed("suggest for 1,000 new issues, texts new", lambda: _suggested(workspace, waiting))
         timed("suggest for 1,000 new issues, everything known", lambda: _suggested(workspace, waiting))
     for issue in waiting["issue_id"].head(ROUNDS):
-        timed("one decision, and its place in the knowledge", lambda issue=issue: _decide(workspace, issue))
+        timed("one decision, and its place in the knowledge", partial(_decide, workspace, issue))
     workspace.close()
     return took
 

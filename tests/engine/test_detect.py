@@ -101,6 +101,8 @@ def test_broken_judges_versions_of_one_record_one_by_one(common: Validator) -> N
     frame = products(FULL, FULL | {"price": "12,50"}, FULL | {"price": "0"})
     assert common.broken(frame).schema == BROKEN
     assert common.broken(frame).rows() == [(1, "price-notation"), (2, "price-not-positive")]
+    assert common.broken(frame, field="price").rows() == common.broken(frame).rows()
+    assert common.broken(frame, field="title").is_empty()
     with_duplicates = common.broken(frame, duplicates={"sku": pl.Series(["L1"])})
     assert with_duplicates.filter(pl.col("rule_id") == "sku-duplicated")["row_index"].to_list() == [0, 1, 2]
 

@@ -47,6 +47,17 @@ def test_what_is_gone_stays_in_the_history(tmp_path):
     assert lake.current("shop", "product").collect().height == 2
 
 
+def test_named_records_are_found_as_last_seen(tmp_path):
+    lake = Lake(tmp_path)
+    lake.write("shop", "product", products(record_key=["1", "2", "3"], title=["a", "b", "c"]), run_id="r1")
+    lake.write("shop", "product", products(record_key=["2"], title=["new"]), run_id="r2")
+    lake.mark_gone("shop", "product", pl.Series(["1", "2"]), run_id="r3")
+    whole = lake.current("shop", "product").collect().sort("record_key")
+    assert lake.find("shop", "product", ["2", "1", "3", "2", "unknown"]).sort("record_key").equals(whole)
+    assert lake.find("shop", "product", ["2", "3"], fields=["title"]).rows() == [("2", "new")]
+    assert lake.find("other", "product", ["2"], fields=["title"]).is_empty()
+
+
 def test_connections_are_apart_whatever_their_names(tmp_path):
     lake = Lake(tmp_path)
     for name in ("a/b", "a", "../x", "é"):
