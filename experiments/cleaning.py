@@ -331,12 +331,13 @@ def as_table(rows: pl.DataFrame) -> str:
         "|---" * 10 + "|",
     ]
     for part in rows.partition_by("table", "rows", maintain_order=True):
-        table, chosen = str(part["table"][0]), part["rows"][0]
+        table, chosen = str(part["table"][0]), str(part["rows"][0])
+        baran = " ".join(f"{one:.2f}" for one in BARAN[table])
         means = part.select(pl.exclude("table", "rows").mean()).row(0, named=True)
         lines.append(
             f"| {table} | {'chosen in rounds' if chosen == 'active' else 'at random'} | {means['labelled_cells']:.0f} "
-            f"| {means['f1']:.3f} ({part['f1'].min():.3f} to {part['f1'].max():.3f}) | {means['precision']:.3f} "
-            f"| {means['recall']:.3f} | {means['f1_same_value']:.3f} | {' '.join(f'{one:.2f}' for one in BARAN[table])} "
+            f"| {means['f1']:.3f} ({min(part['f1']):.3f} to {max(part['f1']):.3f}) | {means['precision']:.3f} "
+            f"| {means['recall']:.3f} | {means['f1_same_value']:.3f} | {baran} "
             f"| {means['coverage_at_95']:.3f} | {means['precision_of_covered']:.3f} |"
         )
     return "\n".join(lines)
