@@ -118,6 +118,10 @@ class Store:
         # The page's threads share this one connection; each needs its own transaction.
         with self._arrow_turn:
             with self._adbc.cursor() as cursor:
+                if self.is_sqlite:
+                    # SQLite's columns have no type: the driver infers it from the first batch, and refuses a second one in
+                    # which a column that was null so far holds text or a fraction. So all rows are one batch.
+                    cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": "1000000000"})
                 cursor.execute(query)
                 frame = pl.from_arrow(cursor.fetch_arrow_table())
             self._adbc.rollback()

@@ -131,3 +131,16 @@ def test_the_audit_log_notices_a_removal(store):
 def test_a_frame_of_no_rows_has_its_columns(store):
     found = store.frame(sa.select(runs.c.run_id), {"run_id": pl.String})
     assert found.schema == {"run_id": pl.String}
+
+
+def test_a_column_that_is_null_for_long_keeps_its_type(store):
+    with store.write() as transaction:
+        transaction.exec_driver_sql("CREATE TABLE sparse (place INTEGER, share DOUBLE PRECISION, word VARCHAR(9))")
+        for start in (0, 1000):
+            rows = ", ".join(f"({start + one}, NULL, NULL)" for one in range(1000))
+            transaction.exec_driver_sql(f"INSERT INTO sparse VALUES {rows}")
+        transaction.exec_driver_sql("INSERT INTO sparse VALUES (2000, 0.5, 'late')")
+    found = store.arrow("SELECT * FROM sparse ORDER BY place")
+    assert found.height == 2001
+    assert found.row(-1) == (2000, 0.5, "late")
+    assert found["share"].null_count() == 2000
