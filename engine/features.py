@@ -7,19 +7,23 @@ only similarity, lengths and class of change are kept.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 from rapidfuzz import fuzz
 
 from models.confidence import FEATURES
 
-__all__ = ["decision_counts", "with_features"]
+__all__ = ["decision_counts", "with_counts", "with_features"]
 
 _COMPARED_CHARACTERS = 400
 _RECENT = 5
 """The mission's formula looks at the last five decisions of a pattern."""
 
+_HERE = ("corrector", "rule_id", "connection")
 
-def decision_counts(decisions: pl.DataFrame, by: tuple[str, ...], prefix: str) -> pl.DataFrame:
+
+def decision_counts(decisions: pl.DataFrame, by: Sequence[str], prefix: str) -> pl.DataFrame:
     """Decided and approved per group: columns `by`, ``<prefix>_decided``, ``<prefix>_approved``."""
     return decisions.group_by(by).agg(
         pl.len().cast(pl.Float64).alias(f"{prefix}_decided"),
@@ -60,15 +64,36 @@ def with_features(
             .cast(pl.Float64)
             .alias("safe"),
         )
-        .join(decision_counts(decisions, ("corrector",), "corrector"), on="corrector", how="left")
-        .join(decision_counts(decisions, ("corrector", "rule_id"), "rule"), on=["corrector", "rule_id"], how="left")
-        .join(_pattern_history(decisions), on=["pattern_id", "corrector"], how="left")
+        .pipe(with_counts, decisions)
         .join(_neighbourhood(decisions, similar), on=["pattern_id", "corrector"], how="left")
         .join(_same_value(decisions), on=["field", "observed", "value"], how="left", nulls_equal=True)
         .join(frequencies, on=["field", "value"], how="left")
     )
     frame = frame.with_columns(_shape_of_change(frame))
     return frame.with_columns(*(pl.col(name).cast(pl.Float64).fill_null(0.0) for name in FEATURES))
+
+
+def with_counts(rows: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
+    """The rows with what these decisions say of their corrector, rule and pattern, in place of what they said of it before.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+        ``corrector, rule_id, connection, pattern_id`` among the columns.
+    decisions : polars.DataFrame
+        Oldest first, schema ``DECISIONS``.
+    """
+    counted = (
+        (["corrector"], decision_counts(decisions, ("corrector",), "corrector")),
+        (["corrector", "rule_id"], decision_counts(decisions, ("corrector", "rule_id"), "rule")),
+        (list(_HERE), decision_counts(decisions, _HERE, "connection")),
+        (["pattern_id", "corrector"], _pattern_history(decisions)),
+    )
+    for by, found in counted:
+        names = [name for name in found.columns if name not in by]
+        rows = rows.drop(names, strict=False).join(found, on=by, how="left", maintain_order="left")
+        rows = rows.with_columns(pl.col(names).fill_null(0.0))
+    return rows
 
 
 def _pattern_history(decisions: pl.DataFrame) -> pl.DataFrame:

@@ -19,7 +19,7 @@ from connectors.record import field as record_field
 from engine import audit
 from engine.drift import standing_evidence
 from engine.errors import ConfigError
-from engine.features import decision_counts
+from engine.features import with_counts
 from engine.learn import training_frame
 from engine.store.decisions import decisions_frame
 from engine.store.tables import second_reviews
@@ -39,8 +39,6 @@ SHOWN = ("decision_id", "issue_id", "pattern_id", "connection", "channel", "kind
 _FOLDS = 5
 _NEWEST = 20_000
 """Decisions that are searched for slips, the newest; five models are fitted on them, which takes about a minute."""
-
-_LEVELS = {"corrector": ("corrector",), "rule": ("corrector", "rule_id"), "pattern": ("corrector", "pattern_id")}
 
 
 def open_reviews(workspace: Workspace, *, by: str) -> pl.DataFrame:
@@ -214,7 +212,7 @@ def _chances(decisions: pl.DataFrame, workspace: Workspace) -> pl.DataFrame:
     """
     asked = training_frame(workspace.store).drop("decided_at", "sequence")
     about = decisions.filter(pl.col("origin").is_in(["review", "audit"]))
-    rows = about.select("decision_id", "candidate_id", "pattern_id", "verdict", "sequence").join(
+    rows = about.select("decision_id", "candidate_id", "pattern_id", "connection", "verdict", "sequence").join(
         asked, on="candidate_id", how="inner", maintain_order="left"
     )
     fold = rows["record_key"].hash(seed=workspace.settings.seed).to_numpy() % _FOLDS
@@ -230,13 +228,5 @@ def _chances(decisions: pl.DataFrame, workspace: Workspace) -> pl.DataFrame:
                 weight=known["weight"].to_numpy(),
                 when=known["sequence"].to_numpy(),
             )
-        chance[fold == number] = model.predict(_with_counts(new, known))["confidence"].to_numpy()
+        chance[fold == number] = model.predict(with_counts(new, known))["confidence"].to_numpy()
     return rows.select("decision_id", "accepted").with_columns(pl.Series("chance", chance, dtype=pl.Float64))
-
-
-def _with_counts(rows: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
-    names = [f"{level}_{what}" for level in _LEVELS for what in ("decided", "approved")]
-    rows = rows.drop(names)
-    for level, by in _LEVELS.items():
-        rows = rows.join(decision_counts(decisions, by, level), on=list(by), how="left", maintain_order="left")
-    return rows.with_columns(pl.col(names).fill_null(0.0), pl.lit(0.0).alias("pattern_recent_rejections"))

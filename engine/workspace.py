@@ -20,7 +20,7 @@ from connectors.platform import Connection, CredentialField, Platform
 from connectors.record import field as record_field
 from connectors.webhooks import Delivery, Reply
 from engine import decide as deciding
-from engine import fulfilment, hooks, jobs, learn, metrics, replay, requirements, second_opinion
+from engine import fulfilment, hooks, jobs, learn, metrics, progress, replay, requirements, second_opinion, versions
 from engine.apply import LakeTarget, Target
 from engine.detect import Validator
 from engine.drift import Watch
@@ -91,6 +91,7 @@ class Workspace:
         self.refusals_noted: dict[str, datetime] = {}
         self._validators: dict[tuple[str, str, str], tuple[str, Validator]] = {}
         self._model: tuple[int | None, ConfidenceModel] = (None, self.new_model())
+        self._shadow: tuple[int | None, ConfidenceModel] = self._model
 
     def __repr__(self) -> str:
         return f"Workspace({self.store.url.render_as_string(hide_password=True)!r})"
@@ -322,7 +323,11 @@ class Workspace:
         return self.decide(waiting["issue_id"].to_list(), verdict, by=by, note=note)
 
     def patterns(self, *, status: str = Status.PENDING, connection: str | None = None) -> pl.DataFrame:
-        """Patterns that have issues of that status: ``pattern_id, channel, kind, field, rule_id, description, shape, count, confidence``."""
+        """Patterns that have issues of that status: ``pattern_id, channel, kind, field, rule_id, description, shape, count, confidence``.
+
+        Beside them stands how far each has come (`engine.progress.PROGRESS`): ``phase``, ``approved`` of ``needed``,
+        ``error_bound``, ``evidence``, ``explanation`` and so on; null where it has no suggestion.
+        """
         best = best_candidate.c
         counted = (
             sa.select(
@@ -347,7 +352,9 @@ class Workspace:
             schema={"pattern_id": pl.String, "description": pl.String, "shape": pl.String},
             orient="row",
         )
-        return grouped.join(described, on="pattern_id", how="left").sort(
+        found = progress.progress(self, grouped["pattern_id"].to_list()).drop("confidence")
+        joined = grouped.join(described, on="pattern_id", how="left").join(found, on="pattern_id", how="left")
+        return joined.with_columns(pl.col("phase").fill_null("ask")).sort(
             "count", "pattern_id", descending=[True, False]
         )
 
@@ -391,6 +398,26 @@ class Workspace:
         rises = self.watch.changes().filter(pl.col("error_after") > pl.col("error_before"))
         return rises.sort("rang_at", descending=True)
 
+    def pattern_progress(self, pattern_id: str) -> dict[str, Any]:
+        """How far one pattern has come, as a row of `engine.progress.PROGRESS`, and ``alarms``, its share of `alarms`.
+
+        Raises
+        ------
+        ConfigError
+            When no issue of that pattern has ever had a suggestion.
+        """
+        found = progress.progress(self, [pattern_id])
+        if found.is_empty():
+            raise ConfigError(f"Pattern {pattern_id!r} has never had a suggestion.")
+        row = found.row(0, named=True)
+        rules = dict(self.store.rows(sa.select(issue_patterns).where(issue_patterns.c.pattern_id == pattern_id))[0])
+        mine = pl.col("pattern_id").is_in(["", pattern_id]) & (pl.col("rule_id") == rules["issue_type"])
+        return row | {"alarms": self.alarms().filter(mine, pl.col("corrector") == row["corrector"])}
+
+    def demoted(self) -> list[str]:
+        """What is asked again at present because its error rate has risen, in words."""
+        return progress.demoted(self)
+
     def suspects(self) -> pl.DataFrame:
         """Past decisions that are probably slips; `confirm` or `undo_decisions` settles one. See `engine.second_opinion.doubtful`."""
         return second_opinion.doubtful(self)
@@ -416,10 +443,19 @@ class Workspace:
     @property
     def model(self) -> ConfidenceModel:
         """The champion, reloaded when another process has promoted a new one; before the first training, the priors."""
-        version, folder = learn.champion(self.store)
+        version, folder = versions.champion(self.store)
         if version != self._model[0]:
-            self._model = (version, learn.load_model(folder) if folder else self.new_model())
+            self._model = (version, versions.load_model(folder) if folder else self.new_model())
         return self._model[1]
+
+    def _shadow_scores(self, weighed: pl.DataFrame) -> tuple[int | None, list[float | None]]:
+        """Version in the shadow, and what it says of each candidate."""
+        version, folder = versions.shadowed(self.store)
+        if version is None or folder is None:
+            return None, [None] * weighed.height
+        if version != self._shadow[0]:
+            self._shadow = (version, versions.load_model(folder))
+        return version, learn.shadow_confidence(self._shadow[1], weighed["features"]).to_list()
 
     def new_model(self) -> ConfidenceModel:
         """A confidence model that knows nothing but the priors, as the settings want it."""
@@ -429,20 +465,32 @@ class Workspace:
         )
 
     def train(self, *, by: str = "local") -> learn.Training:
-        """Fit a challenger on all standing decisions and promote it if it beats the champion on later ones."""
+        """Fit a challenger on the earlier decisions and promote it if it beats the champion on the later ones."""
         return learn.train(self, by=by)
 
-    def models(self) -> pl.DataFrame:
-        """Every trained version with its measures, the champion marked."""
-        return learn.versions(self)
+    def evaluate(self, version: int | None = None) -> dict[str, float]:
+        """Every measure of a version (the champion when left out) on decisions it has not seen; see `engine.learn.evaluate_version`."""
+        return learn.evaluate_version(self, version)
 
-    def promote(self, version: int, *, by: str = "local") -> None:
-        """Make a version the champion that every process loads."""
-        learn.promote(self, version, by=by)
+    def compare(self, version: int | None = None) -> learn.Comparison:
+        """A version (the one in the shadow when left out, else the newest) beside the champion; see `engine.learn.compare`."""
+        return learn.compare(self, version)
+
+    def models(self) -> pl.DataFrame:
+        """Every trained version with its measures, newest first, the champion and the one in the shadow marked."""
+        return versions.versions(self)
+
+    def shadow(self, version: int | None, *, by: str = "local") -> None:
+        """Let a version score every new candidate beside the champion, without acting; None ends it."""
+        versions.shadow(self, version, by=by)
+
+    def promote(self, version: int, *, by: str = "local", force: bool = False) -> str:
+        """Make a version the champion that every process loads, if it beats the present one; see `engine.learn.promote`."""
+        return learn.promote(self, version, by=by, force=force)
 
     def rollback(self, *, by: str = "local") -> int:
         """Return to the champion before this one; gives its version."""
-        return learn.rollback(self, by=by)
+        return versions.rollback(self, by=by)
 
     def replay(self, *, policy: Policy | None = None, since: datetime | None = None) -> replay.Replay:
         """What would have happened to past decisions under a policy; see `engine.replay.replay`."""
@@ -568,9 +616,13 @@ class Workspace:
             row["issue_id"]: (row["kind"], row["field"])
             for row in asked.select("issue_id", "kind", "field").iter_rows(named=True)
         }
-        version = learn.champion(self.store)[0]
+        version = versions.champion(self.store)[0]
+        shadow, said = self._shadow_scores(weighed)
         rows = []
-        for row in weighed.drop("pattern_decided", "pattern_approved").iter_rows(named=True):
+        weighed = weighed.drop("pattern_decided", "pattern_approved").with_columns(
+            pl.Series("shadow_confidence", said, dtype=pl.Float64)
+        )
+        for row in weighed.iter_rows(named=True):
             kind, name = where[row["issue_id"]]
             value = (
                 self.vault.seal(row["value"], shown=mask(row["value"]))
@@ -582,6 +634,7 @@ class Workspace:
                 "value": value,
                 "features": json.loads(row["features"]),
                 "model_version": version,
+                "shadow_version": shadow,
             }
             rows.append(row | made)
         return rows

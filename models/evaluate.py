@@ -110,7 +110,9 @@ _MEASURES: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
 }
 
 
-def evaluate(accepted: ArrayLike, confidence: ArrayLike, *, seed: int = 0, resamples: int = 200) -> dict[str, float]:
+def evaluate(
+    accepted: ArrayLike, confidence: ArrayLike, *, seed: int = 0, resamples: int = 200, budget: float | None = None
+) -> dict[str, float]:
     """Every measure with its 90 % bootstrap interval.
 
     Parameters
@@ -122,6 +124,8 @@ def evaluate(accepted: ArrayLike, confidence: ArrayLike, *, seed: int = 0, resam
         Of bootstrap and floor.
     resamples : int
         Bootstrap samples; 0 leaves the intervals out.
+    budget : float, optional
+        Error budget, 0..1, for ``coverage_at_budget`` beside ``coverage_at_95``.
 
     Returns
     -------
@@ -145,6 +149,8 @@ def evaluate(accepted: ArrayLike, confidence: ArrayLike, *, seed: int = 0, resam
     y, p = _checked(accepted, confidence)
     found = {"rows": float(len(y)), "base_rate": float(y.mean()), "calibration_noise": noise_floor(p, seed=seed)}
     found |= {name: measure(y, p) for name, measure in _MEASURES.items()}
+    if budget is not None:
+        found["coverage_at_budget"] = coverage_at_precision(y, p, precision=1 - budget)
     random = np.random.default_rng(seed)
     drawn: dict[str, list[float]] = {name: [] for name in _MEASURES}
     for _ in range(resamples):

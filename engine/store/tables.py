@@ -24,6 +24,8 @@ __all__ = [
     "error_changes",
     "issue_patterns",
     "issues",
+    "language_model_answers",
+    "language_model_usage",
     "marketplace_rules",
     "metadata",
     "model_pointers",
@@ -247,6 +249,8 @@ candidates = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("features", Json, nullable=False),
     sa.Column("model_version", sa.Integer),
+    sa.Column("shadow_version", sa.Integer),
+    sa.Column("shadow_confidence", sa.Float),
 )
 
 corrections = sa.Table(

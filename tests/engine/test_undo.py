@@ -118,7 +118,7 @@ def test_what_is_taken_back_has_never_been(template, tmp_path, steps):
         for one in (with_undo, without)
     ]
     assert_frame_equal(*knowledge)
-    learned = [training_frame(one.store).drop("decided_at", "sequence") for one in (with_undo, without)]
+    learned = [training_frame(one.store).drop("decided_at", "sequence", "candidate_id") for one in (with_undo, without)]
     assert_frame_equal(*learned)
     for one in (with_undo, without):
         settled(one)

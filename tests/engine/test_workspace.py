@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from engine.errors import ConfigError, ModelError
+from engine.errors import ConfigError
 from engine.store.tables import metadata
 from engine.types import ISSUES
 
@@ -180,18 +180,6 @@ def test_personal_values_are_masked_at_rest_and_in_view(workspace):
         assert "06 12 34 56 78" not in stored
     assert workspace.lake.current("feed", "order").collect()["phone"].to_list() == ["+33612345678"]
     assert workspace.corrections()["after"].to_list() == ["+3*******78"]
-
-
-def test_training_waits_for_decisions_then_makes_a_champion(filled, lamps):
-    with pytest.raises(ModelError, match="training needs 20"):
-        filled.train()
-    filled.ingest(lamps(40, key="more"), channel="woocommerce")
-    filled.decide(prices(filled, status="pending")["issue_id"].to_list(), "approved", by="ana")
-    result = filled.train()
-    assert result.is_promoted
-    assert filled.models().filter(pl.col("is_champion"))["version"].to_list() == [result.version]
-    with pytest.raises(Exception, match="no earlier champion|before the champion|earlier"):
-        filled.rollback()
 
 
 def test_replay_judges_with_what_was_known_then(filled):
