@@ -492,9 +492,21 @@ class Workspace:
         """Return to the champion before this one; gives its version."""
         return versions.rollback(self, by=by)
 
-    def replay(self, *, policy: Policy | None = None, since: datetime | None = None) -> replay.Replay:
-        """What would have happened to past decisions under a policy; see `engine.replay.replay`."""
-        return replay.replay(self.store, policy or self.policy, since=since)
+    @cached_property
+    def history(self) -> replay.History:
+        """Past issues as they were weighed; see `engine.replay.History`."""
+        return replay.History(self.store)
+
+    def replay(
+        self,
+        *,
+        policy: Policy | None = None,
+        version: int | None = None,
+        rules: Mapping[str, float | None] | None = None,
+        since: datetime | None = None,
+    ) -> replay.Replay:
+        """What another policy, model version or automatic rule would have done to past issues; see `engine.replay.replay`."""
+        return replay.replay(self, policy or self.policy, version=version, rules=rules, since=since)
 
     # Rules
 

@@ -10,8 +10,6 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +21,8 @@ from engine import Workspace
 from engine.errors import ChannelmendError, ConfigError
 from engine.settings import describe_settings
 from engine.types import Status
+from ui.learning import models, replay, train, undo
+from ui.options import AsJson, By, Database, open_workspace
 from ui.printing import (
     described,
     err,
@@ -48,13 +48,7 @@ app = typer.Typer(
     help="Sync every sales channel, find what a channel will refuse, and correct it with a confidence that is measured.",
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Database = Annotated[
-    str | None,
-    typer.Option("--database", help="sqlite:///file.db or postgresql+psycopg://...; default from the settings."),
-]
 Name = Annotated[str, typer.Argument(help="Name of the connection.")]
-By = Annotated[str, typer.Option("--by", help="Who decides.", envvar="CHANNELMEND_USER")]
 
 
 def main() -> None:
@@ -114,7 +108,7 @@ def connect(
     as_json: AsJson = False,
 ) -> None:
     """Store an account; its secrets are encrypted."""
-    with _workspace(database) as workspace:
+    with open_workspace(database) as workspace:
         given = _credentials(workspace, platform, credential or [], ask=sys.stdin.isatty() and not as_json)
         warnings = workspace.connect(platform, name=name, credentials=given, channel=channel, by="command line")
         if as_json:
@@ -128,7 +122,7 @@ def connect(
 @app.command()
 def check(name: Name, database: Database = None, as_json: AsJson = False) -> None:
     """Test an account: key, scopes, address."""
-    with _workspace(database) as workspace:
+    with open_workspace(database) as workspace:
         answer = workspace.check(name)
     if as_json:
         print_json({"name": name, "ok": answer.ok, "messages": list(answer.messages)})
@@ -148,7 +142,7 @@ def sync(
     as_json: AsJson = False,
 ) -> None:
     """Fetch, validate, suggest, correct what may be corrected, push and verify."""
-    with _workspace(database) as workspace:
+    with open_workspace(database) as workspace:
         known = workspace.connections().filter(pl.col("platform") != "feed")["name"].to_list()
         if not (wanted := names or known):
             raise ConfigError("There is no connection to sync; add one with `channelmend connect`.")
@@ -228,7 +222,7 @@ def review(
     as_json: AsJson = False,
 ) -> None:
     """Decide pending issues here in the terminal, pattern by pattern."""
-    with _workspace(database) as workspace:
+    with open_workspace(database) as workspace:
         if as_json:
             print_json(json.loads(workspace.issues(status=Status.PENDING, connection=connection).write_json()))
             return
@@ -244,7 +238,7 @@ def rules(
     as_json: AsJson = False,
 ) -> None:
     """List the rules of a channel, or add your own."""
-    with _workspace(database) as workspace:
+    with open_workspace(database) as workspace:
         if add:
             workspace.add_rule(_text(add), channel=channel, by="command line")
         found = workspace.rules(channel)
@@ -279,102 +273,14 @@ def rules(
     out.print(f"{len(found)} rules for {channel}")
 
 
-@app.command()
-def train(by: By = "command line", database: Database = None, as_json: AsJson = False) -> None:
-    """Train the confidence model on all decisions; it is promoted if it beats the present one on later decisions."""
-    with _workspace(database) as workspace, spinner("training", quiet=as_json):
-        result = workspace.train(by=by)
-    if as_json:
-        print_json(
-            {
-                "version": result.version,
-                "decisions": result.decisions,
-                "promoted": result.is_promoted,
-                "explanation": result.explanation,
-                "metrics": result.metrics,
-            }
-        )
-        return
-    out.print(
-        f"Version [bold]{result.version}[/] on {result.decisions} decisions: {'promoted' if result.is_promoted else 'kept aside'}. {escape(result.explanation)}"
-    )
-
-
-@app.command()
-def models(
-    action: Annotated[str, typer.Argument(help="list, promote or rollback.")] = "list",
-    version: Annotated[int | None, typer.Argument(help="Version to promote.")] = None,
-    by: By = "command line",
-    database: Database = None,
-    as_json: AsJson = False,
-) -> None:
-    """Versions of the confidence model."""
-    with _workspace(database) as workspace:
-        if action == "promote":
-            if version is None:
-                raise ConfigError("Name the version: channelmend models promote 3")
-            workspace.promote(version, by=by)
-        elif action == "rollback":
-            workspace.rollback(by=by)
-        elif action != "list":
-            raise ConfigError(f"Unknown action {action!r}; say list, promote or rollback.")
-        found = workspace.models()
-    print_json(json.loads(found.write_json())) if as_json else print_frame(found)
-
-
-@app.command()
-def replay(
-    floor: Annotated[float | None, typer.Option(help="Confidence floor to try, 0..1.")] = None,
-    budget: Annotated[float | None, typer.Option(help="Error budget to try, 0..1.")] = None,
-    database: Database = None,
-    as_json: AsJson = False,
-) -> None:
-    """What a policy would have done to all past decisions."""
-    from dataclasses import replace
-
-    with _workspace(database) as workspace:
-        changes: dict[str, Any] = {
-            name: value for name, value in (("floor", floor), ("error_budget", budget)) if value is not None
-        }
-        result = workspace.replay(policy=replace(workspace.policy, **changes))
-    low, high = result.wrong_interval
-    if as_json:
-        print_json(
-            {
-                "decided": result.decided,
-                "automatic": result.automatic,
-                "wrong": result.wrong,
-                "wrong_interval": [low, high],
-                "rules": result.by_rule.to_dicts(),
-            }
-        )
-        return
-    print_frame(result.by_rule)
-    out.print(
-        f"{result.automatic} of {result.decided} reviews prevented ({result.automatic_share:.0%}), {result.wrong} of them wrong (95 % interval {low:.1%} to {high:.1%})"
-    )
-
-
-@app.command()
-def undo(
-    correction_ids: Annotated[list[str], typer.Argument(help="Corrections to take back.")],
-    by: By = "command line",
-    database: Database = None,
-    as_json: AsJson = False,
-) -> None:
-    """Take corrections back, at the platform and in what was learned."""
-    with _workspace(database) as workspace:
-        rows = workspace.corrections()
-        count = workspace.undo(correction_ids, by=by)
-        touched = rows.filter(pl.col("correction_id").is_in(correction_ids))["connection"].unique()
-        counts = {name: dict(workspace.push(name).counts) for name in touched}
-    print_json({"undone": count, "connections": counts}) if as_json else out.print(f"{count} corrections taken back.")
+for _command in (train, models, replay, undo):
+    app.command()(_command)
 
 
 @app.command()
 def metrics(database: Database = None, as_json: AsJson = False) -> None:
     """The six key figures."""
-    with _workspace(database) as workspace:
+    with open_workspace(database) as workspace:
         found = workspace.metrics()
     print_json(dict(found.select("metric", "value").iter_rows())) if as_json else print_frame(found)
 
@@ -388,7 +294,7 @@ def serve(
     database: Database = None,
 ) -> None:
     """Open the review page."""
-    with _workspace(database) as workspace:
+    with open_workspace(database) as workspace:
         _serve(workspace, port=port, host=host)
 
 
@@ -431,7 +337,7 @@ def events(
     from ui.events import open_events
 
     with (
-        _workspace(database) as workspace,
+        open_workspace(database) as workspace,
         open_events(workspace, host=host, port=port, say=lambda text: out.print(escape(text))) as address,
     ):
         for name, platform in workspace.connections().select("name", "platform").iter_rows():
@@ -452,7 +358,7 @@ def ship(
     as_json: AsJson = False,
 ) -> None:
     """Tell a platform of parcels that left. Exit code 1 when one was refused."""
-    with _workspace(database) as workspace:
+    with open_workspace(database) as workspace:
         _tell(workspace.ship(name, _table_of(file), by=by), "parcel", as_json)
 
 
@@ -468,7 +374,7 @@ def accept(
 ) -> None:
     """Accept new orders where a channel waits for it. Exit code 1 when one could not be accepted."""
     rows = pl.DataFrame({"order_key": orders, "accepted": [not refuse] * len(orders), "reason": [reason] * len(orders)})
-    with _workspace(database) as workspace:
+    with open_workspace(database) as workspace:
         _tell(workspace.accept(name, rows, by=by), "order", as_json)
 
 
@@ -498,7 +404,7 @@ def doctor(database: Database = None, as_json: AsJson = False) -> None:
     """Show every setting and look at what the product needs: database, key, lake, weights, audit log."""
     from engine.doctor import examine
 
-    with _workspace(database) as workspace:
+    with open_workspace(database) as workspace:
         settings = [(name, str(value), meaning) for name, value, meaning in describe_settings(workspace.settings)]
         found = examine(workspace)
     if as_json:
@@ -542,15 +448,6 @@ def _tell(results: pl.DataFrame, what: str, as_json: bool) -> None:
                 f"{'[green]told[/]' if is_good else '[red]refused[/]'}  {what} {escape(row['correction_id'] + words)}"
             )
     raise typer.Exit(1 if refused.height else 0)
-
-
-@contextmanager
-def _workspace(database: str | None) -> Iterator[Workspace]:
-    workspace = Workspace(database)
-    try:
-        yield workspace
-    finally:
-        workspace.close()
 
 
 def _serve(workspace: Workspace, *, port: int, host: str = "127.0.0.1") -> None:

@@ -182,17 +182,6 @@ def test_personal_values_are_masked_at_rest_and_in_view(workspace):
     assert workspace.corrections()["after"].to_list() == ["+3*******78"]
 
 
-def test_replay_judges_with_what_was_known_then(filled):
-    for _ in range(3):
-        filled.decide([prices(filled, status="pending")["issue_id"].first()], "approved", by="ana")
-        filled.suggest("feed")
-    result = filled.replay()
-    assert result.decided == filled.knowledge.refresh().height
-    assert result.wrong == 0
-    strict = filled.replay(policy=type(filled.policy)(floor=1.0))
-    assert strict.automatic == 0
-
-
 def test_the_key_figures_and_sql(filled):
     figures = dict(filled.metrics().select("metric", "value").iter_rows())
     assert set(figures) == {

@@ -8,6 +8,8 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from engine import Workspace
+from tests.history import decided
 from ui.cli import app, main
 
 ROOT = Path(__file__).parents[2]
@@ -91,7 +93,7 @@ def test_a_wrong_ending_of_a_report_is_explained(feed, tmp_path, monkeypatch, ca
         (("sync",), "no connection to sync"),
         (("connect", "ebuy", "--name", "x"), "no platform 'ebuy'"),
         (("connect", "woocommerce", "--name", "x", "-c", "nonsense"), "not field=value"),
-        (("models", "dance"), "Unknown action"),
+        (("models", "dance"), "is not one of"),
         (("metrics", "--database", "mysql://x"), "not supported"),
     ],
 )
@@ -115,6 +117,78 @@ def test_a_file_is_connected_synced_reviewed_and_corrected(feed):
     corrected = feed.with_name("feed.corrected.csv").read_text("utf-8")
     assert "12.50" in corrected
     assert feed.read_text("utf-8").count("12,50") == 1
+
+
+@pytest.fixture
+def history(tmp_path):
+    """700 past issues in the database that the commands find."""
+    workspace = Workspace()
+    decided(workspace, 700, patterns=12)
+    workspace.close()
+
+
+def test_a_model_goes_through_its_life(history, monkeypatch, capsys):
+    assert call_main(monkeypatch, capsys, "models", "compare") == (2, "error There is no version beside the champion to compare. Train one with `channelmend train`. ")  # fmt: skip
+    made = json.loads(run("train", "--by", "ana", "--json"))
+    assert made["promoted"]
+    assert made["metrics"]["gain_brier_low"] > 0
+    (first,) = json.loads(run("models", "--json"))
+    assert (first["version"], first["is_champion"], first["is_shadow"]) == (1, True, False)
+    assert json.loads(run("models", "evaluate", "--json"))["metrics"]["brier"] == made["metrics"]["challenger_brier"]
+    assert "auroc" in run("models", "evaluate", 1)
+
+    assert not json.loads(run("train", "--json"))["promoted"]
+    found = json.loads(run("models", "compare", "--json"))
+    assert (found["challenger"], found["champion"], found["is_better"]) == (2, 1, False)
+    assert found["metrics"]["gain_brier"] == 0
+    text = " ".join(run("models", "compare", 2).split())
+    assert "formula" in text
+    assert "that is no proven gain" in text
+    assert json.loads(run("models", "shadow", 2, "--json")) == {"shadow": 2}
+    text = run("models")
+    assert re.search(r"2 +shadow", text)
+    assert re.search(r"1 +champion", text)
+    assert "No version" in run("models", "shadow")
+
+    code, text = call_main(monkeypatch, capsys, "models", "promote", 2)
+    assert (code, "no proven gain" in text) == (2, True)
+    assert "forced" in run("models", "promote", 2, "--force")
+    assert "1 is the champion again" in run("models", "rollback")
+    code, text = call_main(monkeypatch, capsys, "models", "rollback")
+    assert (code, "no earlier champion" in text) == (2, True)
+    code, text = call_main(monkeypatch, capsys, "models", "promote")
+    assert (code, "Name the version" in text) == (2, True)
+
+
+def test_the_past_is_replayed(history, monkeypatch, capsys):
+    usual = json.loads(run("replay", "--json"))
+    assert usual["replayed"] == 700
+    assert usual["automatic"] > usual["judged"] > 0
+    assert json.loads(run("replay", "--floor", 1, "--json"))["automatic"] == 0
+    assert json.loads(run("replay", "--budget", 0.5, "--approvals", 0, "--json"))["automatic"] > usual["automatic"]
+    assert json.loads(run("replay", "--since", "2026-01-06", "--json"))["replayed"] == 0
+    off = json.loads(run("replay", "--rule", "price-notation=off", "--rule", "title-white-space=1.0", "--json"))
+    assert off["automatic"] == 0
+    text = run("replay")
+    assert f"{usual['automatic']} of 700 past issues" in text
+    assert "price-notation" in re.sub(r"\s", "", text)
+    for wrong in ("price-notation", "price-notation=2", "=off"):
+        code, text = call_main(monkeypatch, capsys, "replay", "--rule", wrong)
+        assert (code, "is not rule=threshold" in text) == (2, True)
+
+
+def test_decisions_are_taken_back(feed):
+    run("connect", "files", "--name", "stall", "-c", f"path={feed}", "--channel", "woocommerce")
+    run("sync", "stall")
+    first = json.loads(run("review", "--json"))[0]["issue_id"]
+    workspace = Workspace()
+    workspace.decide([first], "approved", by="ana")
+    workspace.close()
+    answer = json.loads(run("undo", "--decisions", first, "--json"))
+    assert answer["undone"] == 1
+    assert list(answer["connections"]) == ["stall"]
+    assert first in {one["issue_id"] for one in json.loads(run("review", "--json"))}
+    assert "0 issues wait again" in run("undo", "--decisions", first)
 
 
 def test_doctor_shows_every_setting_and_finds_nothing_wrong():
