@@ -178,13 +178,13 @@ class Replay:
             return "There are no past issues to replay yet."
         low, high = self.wrong_interval
         said = [
-            f"{self.automatic:,} of {self.replayed:,} past issues ({self.automatic_share:.0%}) would be corrected without asking; "
+            f"{self.automatic:,} of {self.replayed:,} past issues ({self.automatic_share * 100:.0f} %) would be corrected without asking; "
             f"{self.changed:,} would be treated otherwise than they were."
         ]
         if self.judged:
             said.append(
                 f"Of the {self.judged:,} that people have judged {self.wrong:,} would be wrong: "
-                f"{self.wrong / self.judged:.2%} (95 % interval {low:.2%} to {high:.2%})."
+                f"{self.wrong / self.judged * 100:.2f} % (95 % interval {low * 100:.2f} to {high * 100:.2f} %)."
             )
         if self.undone:
             said.append(

@@ -139,7 +139,8 @@ def _candidates(rows):
 
 
 def _decisions(rows, connection, channel, begin):
-    for place, one in enumerate(rows.filter(~pl.col("is_automatic")).iter_rows(named=True)):
+    asked = rows.with_row_index("minute").filter(~pl.col("is_automatic"))
+    for place, one in enumerate(asked.iter_rows(named=True)):
         yield {
             "decision_id": str(uuid.uuid5(uuid.NAMESPACE_OID, one["issue_id"])),
             **{name: one[name] for name in ("pattern_id", "issue_id", "candidate_id")},
@@ -147,16 +148,17 @@ def _decisions(rows, connection, channel, begin):
                            "rule_id": one["rule_id"], "observed": "12,50"},
             "ai_suggestion": {"corrector": one["corrector"], "value": "12.50"},
             "human_decision": "approved" if one["accepted"] else "rejected",
-            "final_solution": {"value": "12.50" if one["accepted"] else ""}, "decided_by": "ana", "decided_at": _when(place),
+            "final_solution": {"value": "12.50" if one["accepted"] else ""}, "decided_by": "ana", "decided_at": _when(one["minute"]),
             "confidence_score": one["confidence"], "sequence": begin + place, "origin": "review", "propensity": 1.0, "note": "",
         }  # fmt: skip
 
 
 def _corrections(rows, connection):
-    for place, one in enumerate(rows.filter(pl.col("is_automatic") | pl.col("accepted")).iter_rows(named=True)):
+    written = rows.with_row_index("minute").filter(pl.col("is_automatic") | pl.col("accepted"))
+    for one in written.iter_rows(named=True):
         yield {
             "correction_id": str(uuid.uuid5(uuid.NAMESPACE_URL, one["issue_id"])), "connection": connection, "parent_key": "",
             **{name: one[name] for name in ("issue_id", "kind", "record_key", "field", "corrector", "confidence", "is_automatic")},
             "before": "12,50", "after": "12.50", "status": "verified", "attempts": 1, "message": "", "written_by": "ana",
-            "written_at": _when(place),
+            "written_at": _when(one["minute"]),
         }  # fmt: skip

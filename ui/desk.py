@@ -6,13 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
 from engine import Workspace
 from engine.errors import ChannelmendError, ConfigError
+from engine.replay import Replay
 from engine.review import ReviewQueue
 from engine.rules import Rule
 from ui.pushing import GRACE_S, Pusher
@@ -136,6 +137,11 @@ class Desk:
         for connection in connections:
             self.pusher.request(connection)
         return count
+
+    def replay(self, *, error_budget: float, floor: float) -> Replay:
+        """What another budget and floor would have done to past issues, were automatic correction switched on."""
+        policy = replace(self.workspace.policy, enabled=True, error_budget=error_budget, floor=floor)
+        return self.workspace.replay(policy=policy)
 
     def push_for(self, issue_ids: list[str]) -> None:
         """Have the connections of these issues pushed."""

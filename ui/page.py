@@ -24,6 +24,7 @@ from ui.serving import LOOPBACK, serving
 from ui.views import QUIET
 from ui.views.connections import connections_tab
 from ui.views.corrected import corrected_tab
+from ui.views.replay import replay_tab
 from ui.views.review import Place, changed, review_tab
 from ui.views.rulebook import rules_tab
 from ui.views.summary import figure_line
@@ -82,6 +83,8 @@ def build(desk: Desk) -> gr.Blocks:
             review = review_tab(desk, name=name, spoken=spoken, number=number)
         with gr.Tab("Corrected") as corrected:
             corrected_tab(desk, tab=corrected, name=name, spoken=spoken, number=number)
+        with gr.Tab("Replay") as past:
+            replay_tab(desk, tab=past)
         with gr.Tab("Rules") as rules:
             rules_tab(desk, tab=rules)
         with gr.Tab("Connections") as connections:

@@ -6,12 +6,16 @@ import time
 import polars as pl
 import pytest
 
+from engine import Workspace
 from engine.errors import ConfigError, StoreError
 from engine.jobs import Run
-from ui.desk import Figures, reviewer_name
+from engine.settings import load_settings
+from tests.history import decided
+from ui.desk import Desk, Figures, reviewer_name
 from ui.pushing import Pusher
 from ui.views.pieces import percent
 from ui.views.queue import renewal
+from ui.views.replay import replay_view
 
 
 def eventually(condition):
@@ -162,3 +166,23 @@ def test_a_changed_queue_is_offered_in_words():
     assert "2 new" in renewal((5, 1), (7, 1))
     assert "3 decided elsewhere" in renewal((5, 1), (2, 4))
     assert "changed" in renewal((5, 1), (5, 2))
+
+
+def test_a_replay_is_told_in_sentences_and_tables(tmp_path):
+    settings = load_settings(
+        database=f"sqlite:///{tmp_path / 'knowledge.db'}", lake=tmp_path / "lake", key_file=tmp_path / "key", embedder="character",
+        ai_monitoring={"enabled": False},
+    )  # fmt: skip
+    workspace = Workspace(settings=settings)
+    desk = Desk(workspace)
+    tried = {share: desk.replay(error_budget=share / 100, floor=0.8) for share in (1.0, 5.0)}
+    assert "Nothing to replay yet" in replay_view(5.0, tried)
+    decided(workspace, 300, patterns=12)
+    tried = {share: desk.replay(error_budget=share / 100, floor=0.8) for share in (1.0, 5.0)}
+    assert tried[5.0].automatic > tried[1.0].automatic
+    shown = str(replay_view(5.0, tried))
+    assert str(tried[5.0]) in shown
+    assert shown.count("<tr") == 2 + 2 + tried[5.0].by_rule.height
+    assert shown.count('<tr class="cm-here"><td>5 %</td>') == 1
+    desk.close()
+    workspace.close()

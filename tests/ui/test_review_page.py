@@ -3,6 +3,7 @@
 import re
 import shutil
 import time
+from dataclasses import replace
 
 import httpx
 import polars as pl
@@ -13,6 +14,7 @@ from connectors.sandbox import make_catalogue, serve
 from engine import Workspace
 from engine.errors import ConfigError, StoreError
 from engine.settings import load_settings
+from tests.history import decided
 from ui.page import open_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -309,6 +311,27 @@ def test_a_correction_is_undone_in_its_own_tab(visit, workspace):
     page.locator("#corrections button", has_text="Undo 1 selected").click()
     said(page, "1 undone")
     assert statuses(workspace, "phone").count("undone") == 1
+
+
+def test_a_slider_tells_what_another_budget_would_have_done(visit, tmp_path):
+    past = make_workspace(tmp_path)
+    decided(past, 500, patterns=12)
+    expected = {
+        share: past.replay(policy=replace(past.policy, enabled=True, error_budget=share)) for share in (0.05, 0)
+    }
+    with open_page(past, port=0) as place:
+        page = visit("", name="", place=place)
+        page.get_by_role("tab", name="Replay").click()
+        answer = page.locator("#replay .cm-answer")
+        answer.get_by_text(f"{expected[0.05].automatic} of 500 past issues").wait_for()
+        assert page.locator("#replay .cm-here", has_text="5 %").count() == 1
+        assert "Price notation" in page.locator("#replay").inner_text()
+        field = page.locator("#budget input[type=number]")
+        field.fill("0")
+        field.press("Enter")
+        answer.get_by_text("0 of 500 past issues").wait_for()
+        assert expected[0].automatic == 0 < expected[0.05].automatic
+    past.close()
 
 
 def test_rules_are_shown_and_searched(visit):
