@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 from engine import Workspace
 from engine.errors import ConfigError
 from engine.learn import training_frame
+from engine.progress import progress
 from engine.settings import load_settings
 from tests.conftest import _lamps
 
@@ -102,7 +103,7 @@ def settled(workspace):
 
 
 @settings(
-    max_examples=8,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],
@@ -120,8 +121,14 @@ def test_what_is_taken_back_has_never_been(template, tmp_path, steps):
     assert_frame_equal(*knowledge)
     learned = [training_frame(one.store).drop("decided_at", "sequence", "candidate_id") for one in (with_undo, without)]
     assert_frame_equal(*learned)
+    replayed = [
+        one.history.look().select("record_key", "rule_id", "is_judged", "is_wrong") for one in (with_undo, without)
+    ]
+    assert_frame_equal(*replayed)
     for one in (with_undo, without):
         settled(one)
+    counted = [progress(one).drop("applied", "audit_share") for one in (with_undo, without)]
+    assert_frame_equal(*counted)
     patterns = with_undo.issues()["pattern_id"].unique().sort().to_list()
     similar = [
         one.knowledge.similar_patterns(patterns).sort("pattern_id", "neighbour_id") for one in (with_undo, without)
