@@ -1,4 +1,5 @@
-"""``python -m experiments.latency [--decisions 30000] [--json]``: what a batch of new issues, a decision and a training cost.
+"""``python -m experiments.latency [--decisions 30000] [--json]``: what a batch of new issues, a decision, a training
+and a replay cost.
 
 A catalogue with faults goes through the engine, everything suggested is decided, and these decisions are repeated in the
 database until there are as many as asked for. Then new products come. See README.md in this folder.
@@ -13,6 +14,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,9 @@ LIMITS_S = {
     "suggest for 1,000 new issues, everything known": 1.0,
     "one decision, and its place in the knowledge": 0.05,
     "training": 60.0,
+    "replay of all past issues, first in a process": 2.0,
+    "replay with another budget": 0.5,
+    "replay after one more decision": 0.5,
 }
 """What the product promises on 2 processors."""
 
@@ -86,6 +91,17 @@ def study(folder: Path, count: int) -> dict[str, list[float]]:
         timed("suggest for 1,000 new issues, everything known", lambda: _suggested(workspace, waiting))
     for issue in waiting["issue_id"].head(ROUNDS):
         timed("one decision, and its place in the knowledge", partial(_decide, workspace, issue))
+    for _ in range(3):
+        workspace.__dict__.pop("history", None)
+        timed("replay of all past issues, first in a process", workspace.replay)
+    for share in np.linspace(0.0, 0.2, ROUNDS):
+        policy = replace(workspace.policy, error_budget=float(share))
+        timed("replay with another budget", partial(workspace.replay, policy=policy))
+    for issue in waiting["issue_id"].slice(ROUNDS, ROUNDS):
+        workspace.decide([issue], "approved", by="ana")
+        timed("replay after one more decision", workspace.replay)
+    (newest,) = workspace.models()["version"].to_list()
+    timed("replay with a model, on what it has not seen", partial(workspace.replay, version=newest))
     workspace.close()
     return took
 
