@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import polars as pl
 from rapidfuzz import fuzz, process
 
@@ -10,9 +12,8 @@ from engine.correctors.country import folded
 from engine.types import CANDIDATES
 from models.category import CategoryClassifier
 
-__all__ = ["CORRECTOR", "CategoryCorrector"]
+__all__ = ["CORRECTOR", "CategoryCorrector", "classifier", "is_none", "text_of"]
 
-_SAFE = 0.9
 _LEAST_PROBABILITY = 0.05
 _NEAR = 88.0
 _LONGEST_CATEGORY = 300
@@ -32,6 +33,8 @@ _NO_CATEGORIES = (
 class CategoryCorrector(Corrector):
     """Near misses of known categories first; else the likeliest categories for title, brand and description.
 
+    An ancestor in the place of a category that is not safe is left to the corrector `category_ancestor`.
+
     Attributes
     ----------
     classifier_ : models.category.CategoryClassifier or None
@@ -49,22 +52,14 @@ class CategoryCorrector(Corrector):
 
     def fit(self, context: Context) -> None:
         """Learn from the records that have a category."""
-        frame = column(context, "title", "brand", "description", "category")
-        frame = frame.with_columns(pl.col("category").str.strip_chars())
-        counts = frame.filter(pl.col("category").str.len_chars() <= _LONGEST_CATEGORY)["category"].value_counts()
-        self.known_ = {name: count for name, count in counts.sort("category").iter_rows() if not _is_none(name)}
-        valid = frame.filter(pl.col("category").is_in(list(self.known_)) & (pl.col("title") != ""))
-        classifier = CategoryClassifier(seed=context.seed)
-        texts = valid.select(_text(pl.col("title"), pl.col("brand"), pl.col("description"))).to_series()
-        self.classifier_ = classifier.fit(texts.to_list(), valid["category"].to_list())
+        self.classifier_, self.known_ = classifier(context)
 
     def suggest(self, questions: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Up to three categories an issue, each with its probability as the score."""
         mine = self.asked(questions)
         if mine.is_empty() or self.classifier_ is None:
             return pl.DataFrame(schema=CANDIDATES)
-        fields = (of_record(mine, name) for name in ("title", "brand", "description"))
-        asked = mine.select("issue_id", "check", "params", pl.col("observed").fill_null(""), text=_text(*fields))
+        asked = mine.select("issue_id", "check", "params", pl.col("observed").fill_null(""), text=text_of(mine))
         rows: list[tuple[str, str, str, float, str]] = []
         unanswered: list[tuple[str, str, set[str] | None, str]] = []
         near: dict[tuple[str, str, str], list[tuple[str, float, str]] | None] = {}
@@ -75,7 +70,7 @@ class CategoryCorrector(Corrector):
             key = (observed, check, params)
             if key not in near:
                 # What a rule refuses by name is no better spelt otherwise.
-                refused = check == "none_of" or check == "required"
+                refused = check == "none_of" or (check == "required" and self.known_.get(observed.strip(), 0) < 2)
                 near[key] = None if refused else self._near(observed, allowed)
             found = near[key]
             if found is None:
@@ -94,7 +89,7 @@ class CategoryCorrector(Corrector):
 
     def _near(self, observed: str, allowed: set[str] | None) -> list[tuple[str, float, str]] | None:
         """Known categories that the text means; an empty list when it is right as it is, None when the text says nothing."""
-        if _is_none(observed) or len(observed) > _LONGEST_CATEGORY:
+        if is_none(observed) or len(observed) > _LONGEST_CATEGORY:
             return None
         names = sorted(allowed) if allowed is not None else list(self.known_)
         if observed.strip() in names and (allowed is not None or self.known_[observed.strip()] >= 2):
@@ -126,20 +121,41 @@ class CategoryCorrector(Corrector):
     ) -> list[tuple[str, str, str, float, str]]:
         if self.classifier_ is None or not unanswered:
             return []
-        guessed = self.classifier_.predict([text for *_, text in unanswered], safe=_SAFE)
+        guessed = self.classifier_.predict([text for *_, text in unanswered], safe=0.0)
         rows = []
         for (issue, observed, allowed, text), guesses in zip(unanswered, guessed, strict=True):
             for guess in guesses if text.strip() else ():
                 if guess.probability < _LEAST_PROBABILITY or (allowed is not None and guess.path not in allowed):
                     continue
-                records = self.known_.get(guess.path, 0)
                 reason = (
-                    f"Title and description read like the {records} records in this category."
-                    if guess.is_leaf
-                    else "The deepest level that is safe; the levels below are too close to call."
+                    f"Title and description read like the {self.known_.get(guess.path, 0)} records in this category."
                 )
                 rows.append((issue, observed, guess.path, guess.probability, reason))
         return rows
+
+
+_last: tuple[weakref.ref[Context], tuple[CategoryClassifier, dict[str, int]]] | None = None
+
+
+def classifier(context: Context) -> tuple[CategoryClassifier, dict[str, int]]:
+    """The classifier of the context's records and their categories with counts; trained once for the correctors that ask."""
+    global _last
+    if _last is not None and _last[0]() is context:
+        return _last[1]
+    frame = column(context, "title", "brand", "description", "category")
+    frame = frame.with_columns(pl.col("category").str.strip_chars())
+    counts = frame.filter(pl.col("category").str.len_chars() <= _LONGEST_CATEGORY)["category"].value_counts()
+    known = {name: count for name, count in counts.sort("category").iter_rows() if not is_none(name)}
+    valid = frame.filter(pl.col("category").is_in(list(known)) & (pl.col("title") != ""))
+    texts = valid.select(_text(pl.col("title"), pl.col("brand"), pl.col("description"))).to_series()
+    trained = CategoryClassifier(seed=context.seed).fit(texts.to_list(), valid["category"].to_list()), known
+    _last = weakref.ref(context), trained
+    return trained
+
+
+def text_of(questions: pl.DataFrame) -> pl.Expr:
+    """What is read of each question's record."""
+    return _text(*(of_record(questions, name) for name in ("title", "brand", "description")))
 
 
 def _text(title: pl.Expr, brand: pl.Expr, description: pl.Expr) -> pl.Expr:
@@ -147,7 +163,8 @@ def _text(title: pl.Expr, brand: pl.Expr, description: pl.Expr) -> pl.Expr:
     return pl.concat_str([title.str.slice(0, 200), brand.str.slice(0, 60), prose], separator=" ").alias("text")
 
 
-def _is_none(category: str) -> bool:
+def is_none(category: str) -> bool:
+    """Whether the text says that there is no category."""
     return is_blank(category) or category.strip().casefold() in _NO_CATEGORIES
 
 

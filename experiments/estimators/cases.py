@@ -84,8 +84,8 @@ def learned_from(frame: pl.DataFrame, kind: str = "product") -> pl.DataFrame:
 # --- estimates -------------------------------------------------------------------------------------------------------
 
 
-def category(data: Path, random: Generator, source: str) -> Iterator[Case]:
-    """Missing category; right is the whole path, or the ancestor that was given in its place."""
+def category(data: Path, random: Generator, source: str, with_ancestors: bool = False) -> Iterator[Case]:
+    """Missing category; right is the whole path, or `with_ancestors` the deepest safe one in its place."""
     column = "category_clean" if source == "flipkart" else "category_path"
     frame = (
         pl.read_parquet(data / source / "products.parquet", columns=["title", column])
@@ -98,7 +98,15 @@ def category(data: Path, random: Generator, source: str) -> Iterator[Case]:
     frame = in_folds(frame, "title", random)
     commonest = frame.filter(pl.col("fold") == "train")["category"].mode().sort().first()
     rows = asked(frame).rename({"category": "truth"}).with_columns(observed=pl.lit(""), baseline=pl.lit(commonest))
-    yield Case(rows, learned_from(frame), ("category",), "product", "category", _on_path, "required")
+    yield Case(
+        rows,
+        learned_from(frame),
+        ("category",),
+        "product",
+        "category",
+        _on_path if with_ancestors else operator.eq,
+        "required",
+    )
 
 
 def _on_path(value: str, truth: str) -> bool:
@@ -682,7 +690,9 @@ def units(data: Path, random: Generator) -> Iterator[Case]:
 
 KINDS: dict[str, tuple[Callable[..., Iterator[Case]], tuple[Any, ...]]] = {
     "category, Flipkart": (category, ("flipkart",)),
+    "category or ancestor, Flipkart": (category, ("flipkart", True)),
     "category, Amazon UK toys": (category, ("amazon_uk_toys",)),
+    "category or ancestor, Amazon UK toys": (category, ("amazon_uk_toys", True)),
     "brand, Flipkart": (brand, ("flipkart",)),
     "brand, Amazon US": (brand, ("amazon_us_electronics",)),
     "brand, Amazon UK toys": (brand, ("amazon_uk_toys",)),

@@ -169,3 +169,20 @@ def test_a_missing_weight_scores_high_only_within_one_bracket(ask) -> None:
     ]
     assert unsure <= 0.6
     assert "across parcel brackets" in rough
+
+
+def test_an_ancestor_is_offered_only_where_no_category_is_safe(ask) -> None:
+    # Pots lie among cups and pans alike, and nothing of them says which.
+    pots = [
+        {"title": f"Acme Pot {n}", "category": ("Kitchen > Cups", "Kitchen > Pans")[n // 20 % 2]} for n in range(80)
+    ]
+    asked = {"check": "required", "records": [*catalogue(), *pots]}
+    pot, tent = {"title": "Acme Pot"}, {"title": "Acme Tent green 7", "brand": "Acme"}
+    ((value, score, reason),) = ask("category_ancestor", "product", "category", [""], record=pot, **asked)[""]
+    assert value == "Kitchen"
+    assert score >= 0.9
+    assert "deepest level" in reason
+    assert ask("category_ancestor", "product", "category", [""], record=tent, **asked)[""] == []
+    leaves = ask("category", "product", "category", [""], record=pot, **asked)[""]
+    assert {one for one, _, _ in leaves} >= {"Kitchen > Cups", "Kitchen > Pans"}
+    assert all(chance < 0.9 for _, chance, _ in leaves)
