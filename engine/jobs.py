@@ -26,6 +26,7 @@ from engine.correctors.llm import LanguageModel
 from engine.decide import apply_automatic
 from engine.detect import Validator, duplicated
 from engine.drift import alarm_texts, demotions, with_trust
+from engine.error_bounds import slip_rate
 from engine.errors import ChannelmendError, ConfigError
 from engine.patterns import with_patterns
 from engine.policy import judge
@@ -330,6 +331,7 @@ def _suggest(workspace: Workspace, run: Run, connection: str, channel: str, kind
         workspace.settings,
         changes=changes,
         language_model=language_model,
+        slips=slip_rate(workspace.store, certainty=workspace.policy.certainty),
     )
     for start in range(0, waiting.height, _BATCH_ROWS):
         part = waiting.slice(start, _BATCH_ROWS)

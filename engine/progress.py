@@ -15,6 +15,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from engine.drift import alarm_texts, demotions, standing_evidence, with_trust
+from engine.error_bounds import slip_rate, with_error_bounds
 from engine.features import with_counts
 from engine.policy import Policy, judge
 from engine.store.queue import best_candidate
@@ -84,7 +85,10 @@ def progress(workspace: Workspace, pattern_ids: Sequence[str] | None = None) -> 
     decisions, changes = workspace.knowledge.refresh(), workspace.watch.changes()
     standing = standing_evidence(decisions, changes)
     rows = with_counts(asked, standing)
-    rows = rows.with_columns(workspace.model.predict(rows).select("confidence", "lower", "error_bound", "evidence"))
+    predicted = workspace.model.predict(rows).select("confidence", "lower", "error_bound", "evidence")
+    certainty = workspace.policy.certainty
+    slips = slip_rate(workspace.store, certainty=certainty)
+    rows = with_error_bounds(rows.with_columns(predicted), standing, certainty=certainty, slips=slips)
     trust = demotions(decisions, changes, workspace.policy)
     writable = {key: workspace.is_writable(*key) for key in rows.select("connection", "kind", "field").iter_rows()}
     is_writable = [writable[key] for key in rows.select("connection", "kind", "field").iter_rows()]

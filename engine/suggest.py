@@ -13,6 +13,7 @@ from engine.correctors import ANY_FIELD, Context, Corrector, correctors
 from engine.correctors.llm import LanguageModel
 from engine.detect import Validator, observed_text
 from engine.drift import CHANGES, standing_evidence
+from engine.error_bounds import with_error_bounds
 from engine.features import with_features
 from engine.knowledge import Knowledge
 from engine.rules import Rule
@@ -98,6 +99,8 @@ class Suggester:
         Changes of error rates, schema `engine.drift.CHANGES`: decisions from before them are no evidence.
     language_model : LanguageModel, optional
         Whom the corrector ``llm`` may ask.
+    slips : float
+        Share of decisions in which the reviewers err, see `engine.error_bounds.slip_rate`.
     """
 
     def __init__(
@@ -109,7 +112,9 @@ class Suggester:
         settings: Settings,
         changes: pl.DataFrame | None = None,
         language_model: LanguageModel | None = None,
+        slips: float = 0.0,
     ) -> None:
+        self._slips = slips
         self._validator = validator
         self._rules = {rule.id: rule for rule in validator.rules}
         records = _at_hand(records)
@@ -145,6 +150,9 @@ class Suggester:
         weighed = featured.with_columns(
             *predicted.select("confidence", "lower", "error_bound", "evidence").iter_columns(),
             seen.select(pl.struct(pl.all()).struct.json_encode().alias("features")).to_series(),
+        )
+        weighed = with_error_bounds(
+            weighed, decisions, certainty=self._settings.error_budget.certainty, slips=self._slips
         )
         # Correctors that agree are one suggestion with more behind it; the surest of them speaks.
         return (

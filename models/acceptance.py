@@ -28,6 +28,7 @@ CATEGORICAL = ("corrector", "rule_id", "field", "channel", "kind")
 DIRECTIONS: dict[str, int] = {
     "believed": 1,
     "believed_of_rule": 1,
+    "believed_here": 1,
     "formula": 1,
     "pattern_approved": 1,
     "pattern_refused": -1,
@@ -88,7 +89,7 @@ class AcceptanceClassifier(BaseEstimator):
         Parameters
         ----------
         candidates : polars.DataFrame
-            Features and the columns ``believed`` and ``believed_of_rule`` (log odds before the classifier).
+            Features and the columns ``believed``, ``believed_of_rule`` and ``believed_here`` (log odds before the classifier).
         accepted : ndarray of bool, shape (n,)
         weight : ndarray of shape (n,), optional
             Inverse propensities; only their ratios count.

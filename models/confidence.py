@@ -42,6 +42,8 @@ FEATURES = (
     "pattern_recent_rejections",
     "rule_decided",
     "rule_approved",
+    "connection_decided",
+    "connection_approved",
     "corrector_decided",
     "corrector_approved",
     "formula",
@@ -68,6 +70,7 @@ rejection_similarity         similarity of the nearest pattern that was mostly r
 pattern_decided, _approved   decisions on this pattern and corrector, and approvals among them
 pattern_recent_rejections    rejections among the last five of them, 0..5
 rule_decided, _approved      the same for all patterns of rule and corrector
+connection_decided, _approved the same for those of the issue's own connection
 corrector_decided, _approved the same for all rules of the corrector
 formula                      the mission's confidence formula over the pattern's decisions, 0..1
 same_value_approved, _rejected  times that this value was accepted, or refused, for the same observed value
@@ -81,7 +84,7 @@ safe                         1 where the corrector never changes the meaning
 ===========================  ===========================================================================================
 """
 
-_MADE_FOR = {"format": ["3"], "features": FEATURES, "names": CATEGORICAL, "inputs": tuple(DIRECTIONS)}
+_MADE_FOR = {"format": ["4"], "features": FEATURES, "names": CATEGORICAL, "inputs": tuple(DIRECTIONS)}
 """What a saved model must agree with to be read; the format rises when learned attributes change their meaning."""
 _EDGE = 1e-4
 _DRIFT = 2
@@ -325,8 +328,12 @@ class ConfidenceModel(BaseEstimator):
         )
 
     def with_belief(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows as the classifier sees them: with ``believed`` and ``believed_of_rule``, log odds, beside them."""
+        """The rows as the classifier sees them: with ``believed``, ``believed_of_rule`` and ``believed_here``, log odds, beside them."""
         belief = self.belief(rows)
+        decided, approved = floats(rows, "connection_decided"), floats(rows, "connection_approved")
+        here = (self.strength * belief.rule + approved) / (self.strength + decided)
         return rows.with_columns(
-            pl.Series("believed", logits(belief.mean)), pl.Series("believed_of_rule", logits(belief.rule))
+            pl.Series("believed", logits(belief.mean)),
+            pl.Series("believed_of_rule", logits(belief.rule)),
+            pl.Series("believed_here", logits(here)),
         )

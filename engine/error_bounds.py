@@ -1,0 +1,70 @@
+"""How wrong a correction may be at worst, the better of two proofs: what is believed of its pattern, or past decisions on everything as sure.
+
+The first works from the first hour and needs a corrector that is believed in; see `models.risk`. The second needs decisions
+and no belief, and holds for patterns that are new; see `models.certificate`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import sqlalchemy as sa
+
+from engine.store.database import Store
+from engine.store.tables import correction_decisions, second_reviews
+from models.certificate import certified_bounds
+from models.risk import lower_bound
+
+__all__ = ["slip_rate", "with_error_bounds"]
+
+_GROUPS = (("corrector", "rule_id"), ("corrector", "rule_id", "connection"))
+_ASKED = ("review", "audit")
+"""Origins of decisions that say how often suggestions are right. Undone automatic corrections are only the wrong ones among
+those; they speak through the features and the watch over drift."""
+
+
+def with_error_bounds(
+    rows: pl.DataFrame, decisions: pl.DataFrame, *, certainty: float, slips: float = 0.0
+) -> pl.DataFrame:
+    """The candidates with ``error_bound`` and ``evidence`` of the better proof.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+        ``confidence, corrector, rule_id, connection``, and ``error_bound`` and ``evidence`` from the model.
+    decisions : polars.DataFrame
+        Standing evidence, schema `engine.types.DECISIONS`.
+    certainty : float
+        Of the bounds, 0.5..1 exclusive.
+    slips : float
+        Share of decisions in which the reviewers err, see `slip_rate`.
+    """
+    told = decisions.filter(
+        pl.col("origin").is_in(_ASKED), pl.col("corrector") != "", pl.col("confidence").is_not_null()
+    ).with_columns((pl.col("verdict") != "approved").alias("is_wrong"))
+    proven = certified_bounds(rows, told, groups=_GROUPS, certainty=certainty, slips=slips)
+    believed = rows["error_bound"].to_numpy()
+    is_better = proven["error_bound"].to_numpy() < believed
+    return rows.with_columns(
+        pl.Series("error_bound", np.where(is_better, proven["error_bound"], believed), dtype=pl.Float64),
+        pl.Series("evidence", np.where(is_better, proven["evidence"], rows["evidence"]), dtype=pl.Int64),
+    )
+
+
+def slip_rate(store: Store, *, certainty: float = 0.90) -> float:
+    """Share of decisions in which reviewers err at least, 0..0.5, from decisions drawn at random that two people made.
+
+    Two who err in the share s each, apart from each other, disagree in 2 s (1 - s). The lower bound of the disagreement is
+    taken, so that few second reviews excuse nothing.
+    """
+    first, second = correction_decisions.c, second_reviews.c
+    is_apart = (first.human_decision == "approved") != (second.verdict == "approved")
+    counted = [sa.func.count().label("decided"), sa.func.sum(sa.case((is_apart, 1), else_=0)).label("apart")]
+    query = (
+        sa.select(*counted)
+        .select_from(second_reviews.join(correction_decisions, first.decision_id == second.decision_id))
+        .where(second.reason == "drawn", first.undone_at.is_(None))
+    )
+    total, apart = store.rows(query)[0].values()
+    least = float(lower_bound(apart or 0, total, certainty=certainty))
+    return (1 - np.sqrt(max(0.0, 1 - 2 * least))) / 2
