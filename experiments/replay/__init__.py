@@ -1,0 +1,1 @@
+"""A stream of real records with made faults, a simulated reviewer, and what the engine makes of both."""
