@@ -218,9 +218,9 @@ def test_the_readme_names_every_command():
         assert f"channelmend {command.callback.__name__}" in text
 
 
-def test_the_readme_names_every_setting():
+def test_readme_and_the_page_on_language_models_name_every_setting():
     from engine.settings import describe_settings, load_settings
 
-    text = (ROOT / "README.md").read_text("utf-8")
+    text = "".join((ROOT / name).read_text("utf-8") for name in ("README.md", "docs/language_model.md"))
     for name, _, _ in describe_settings(load_settings()):
         assert name.split(".")[-1] in text
