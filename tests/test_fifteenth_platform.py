@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("suite", ["tests/contract/test_platforms.py", "tests/connectors/sandbox/test_twins.py"])
-def test_an_invented_platform_passes_the_contract(suite: str) -> None:
+SUITES = ("tests/contract/test_platforms.py", "tests/connectors/sandbox/test_twins.py")
+
+
+def test_an_invented_platform_passes_the_contract() -> None:
     command = [sys.executable, "-m", "pytest", "-n", "0", "-p", "tests.bazaar.plugin", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [*command, suite, "-k", "bazaar"],
+        [*command, *SUITES, "-k", "bazaar"],
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
         capture_output=True,
@@ -25,7 +26,8 @@ def test_an_invented_platform_passes_the_contract(suite: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:]
-    assert " passed" in done.stdout
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed and int(passed[1]) > 20, done.stdout[-4000:]
     assert " failed" not in done.stdout
 
 

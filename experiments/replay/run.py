@@ -23,8 +23,10 @@ from models.confidence import formula_confidence
 __all__ = ["LOG", "REVIEWERS", "run"]
 
 REVIEWERS = (Reviewer("mia", 0.9), Reviewer("tom", 0.4))
-TRAIN_EVERY = 1_000
-KEEP_FEATURES = False
+FIRST_TRAINING, GROWTH = 200, 1.25
+"""Trainings come when there are 200 decisions, and whenever a quarter more have been made: some twenty in a stream."""
+SECOND_REVIEWS = 0.05
+"""Share of the decisions that the other reviewer makes as well, so that the engine can know how often they err."""
 DISCOVERED, DISCOVERY = 0.3, 200
 """Share of wrong automatic corrections that somebody notices and takes back, and after how many issues on average."""
 
@@ -59,6 +61,7 @@ rule fired), ``confidence`` and ``formula`` what was known before its own decisi
 then, ``seconds`` what the reviewer spent on it.
 """
 
+_SETTINGS: dict[str, Any] = {"knowledge_management": {"second_review_share": SECOND_REVIEWS}}
 _REVIEW_S, _BATCH_S, _UNDO_S, _BATCH_FROM = 45.0, 20.0, 180.0, 3
 
 
@@ -197,13 +200,27 @@ class _Run:
 
     def train(self) -> None:
         """What a nightly job does."""
-        if self.decided >= self.trained_at + TRAIN_EVERY:
-            self.trained_at = self.decided
-            self.workspace.train(by="nightly")
+        self.trained_at = self.decided
+        self.workspace.train(by="nightly")
+
+    def look_twice(self) -> None:
+        """The random share of decisions that another person makes again."""
+        for reviewer in REVIEWERS:
+            for one in self.workspace.second_reviews(by=reviewer.name).iter_rows(named=True):
+                row = self.of_issue.get(one["issue_id"])
+                if row is None or row["status"] not in ("approved", "rejected", "modified"):
+                    continue
+                verdict, value = reviewer.verdict(row["suggested"], row, self.random)
+                self.workspace.second_review(
+                    one["decision_id"], verdict, by=reviewer.name, **({"value": value} if verdict == "modified" else {})
+                )
+                row["seconds"] += _BATCH_S
 
 
-def run(data: Path, *, faults: int, seed: int, progress: Any = None, **settings: Any) -> pl.DataFrame:
-    """The log of one stream, schema `LOG`; the workspace is thrown away.
+def run(
+    data: Path, *, faults: int, seed: int, progress: Any = None, keep_features: bool = False, **settings: Any
+) -> pl.DataFrame:
+    """The log of one stream, schema `LOG`, with ``features`` as JSON beside it where they are kept; the workspace is thrown away.
 
     Parameters
     ----------
@@ -215,17 +232,19 @@ def run(data: Path, *, faults: int, seed: int, progress: Any = None, **settings:
     with tempfile.TemporaryDirectory(prefix="replay-") as folder:
         root = Path(folder)
         places = {"database": f"sqlite:///{root / 'knowledge.db'}", "lake": root / "lake", "key_file": root / "key"}
-        workspace = Workspace(settings=load_settings(**{**places, "seed": seed, **settings}))
+        workspace = Workspace(settings=load_settings(**{**places, **_SETTINGS, "seed": seed, **settings}))
         add_rules(workspace, data, is_after=False)
         state = _Run(workspace, data, faults, seed)
         for batch in stream(data, faults=faults, seed=seed):
             state.deliver(batch)
             state.review(until=len(state.rows))
             state.undo(until=len(state.rows))
-            state.train()
+            if state.decided >= max(FIRST_TRAINING, state.trained_at * GROWTH):
+                state.look_twice()
+                state.train()
             if progress:
                 progress(len(state.rows))
-        log = _log(state)
+        log = _log(state, keep_features)
         workspace.close()
     return log
 
@@ -237,7 +256,7 @@ def add_rules(workspace: Workspace, data: Path, *, is_after: bool) -> None:
             workspace.add_rule(rule, channel=channel)
 
 
-def _log(state: _Run) -> pl.DataFrame:
+def _log(state: _Run, keep_features: bool) -> pl.DataFrame:
     asked = state.workspace.sql(
         "SELECT c.issue_id, c.error_bound, CAST(c.features AS VARCHAR) AS features, i.is_audit "
         "FROM candidates c JOIN issues i ON i.issue_id = c.issue_id WHERE c.rank = 1"
@@ -251,6 +270,5 @@ def _log(state: _Run) -> pl.DataFrame:
     ]
     types = {name: dtype for name, dtype in LOG.items() if name in plain[0]}
     frame = pl.DataFrame(plain, schema=types)
-    return frame.join(
-        asked if KEEP_FEATURES else asked.drop("features"), on="issue_id", how="left", maintain_order="left"
-    ).select([*LOG, *(["features"] if KEEP_FEATURES else [])])
+    kept = [*LOG, "features"] if keep_features else list(LOG)
+    return frame.join(asked, on="issue_id", how="left", maintain_order="left").select(kept)

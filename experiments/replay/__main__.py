@@ -1,0 +1,124 @@
+"""The study's command: streams of faults with known truth through the engine, and the tables."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from experiments.replay.run import run
+from experiments.replay.scores import METRICS, by_kind, interval, score
+
+QUICK = {"faults": 2_500, "seeds": 1}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "product": {},
+    "no audits": {"error_budget": {"audit_share": 0.0}},
+}
+
+
+def main() -> None:
+    """Run the streams that are not there yet, then print what they say."""
+    given = argparse.ArgumentParser(prog="python -m experiments.replay", description=__doc__)
+    given.add_argument("--data", type=Path, default=Path(os.environ.get("CHANNELMEND_SHARED", "../shared")) / "data")
+    given.add_argument("--seeds", type=int, default=10)
+    given.add_argument("--first-seed", type=int, default=100)
+    given.add_argument("--faults", type=int, default=30_000)
+    given.add_argument("--processes", type=int, default=1)
+    given.add_argument("--budget", type=float, default=0.03, help="error budget of the policy, 0..1")
+    given.add_argument("--variants", nargs="*", default=["product"], choices=list(VARIANTS))
+    given.add_argument("--out", type=Path, help="folder for the logs; a log that is there is not made again")
+    given.add_argument("--json", action="store_true")
+    given.add_argument("--quick", action="store_true", help=f"{QUICK['faults']} faults, one seed")
+    asked = given.parse_args()
+    if asked.quick:
+        asked.faults, asked.seeds = QUICK["faults"], QUICK["seeds"]
+    if not asked.data.is_dir():
+        sys.exit(f"There is no folder {asked.data}; say with --data where the public data sets lie.")
+    jobs = [
+        (variant, seed)
+        for variant in asked.variants
+        for seed in range(asked.first_seed, asked.first_seed + asked.seeds)
+    ]
+    make = partial(_log, data=asked.data, faults=asked.faults, budget=asked.budget, out=asked.out)
+    if asked.processes > 1:
+        with ProcessPoolExecutor(asked.processes) as pool:
+            logs = list(pool.map(make, jobs))
+    else:
+        logs = [make(job) for job in jobs]
+    told = {
+        variant: [log for (name, _), log in zip(jobs, logs, strict=True) if name == variant]
+        for variant in asked.variants
+    }
+    figures = {variant: _figures(mine) for variant, mine in told.items()}
+    kinds = {variant: _kinds(mine) for variant, mine in told.items()}
+    if asked.json:
+        print(
+            json.dumps({"metrics": figures, "kinds": {name: one.to_dicts() for name, one in kinds.items()}}, indent=1)
+        )
+    else:
+        for variant in asked.variants:
+            print(_table(variant, figures[variant], kinds[variant]))
+
+
+def _log(job: tuple[str, int], *, data: Path, faults: int, budget: float, out: Path | None) -> pl.DataFrame:
+    variant, seed = job
+    path = out / f"{variant.replace(' ', '-')}-{faults}-{budget}-{seed}.parquet" if out else None
+    if path and path.exists():
+        return pl.read_parquet(path)
+    began = time.monotonic()
+    settings = {"error_budget": {"share": budget}}
+    for name, values in VARIANTS[variant].items():
+        settings[name] = settings.get(name, {}) | values
+    log = run(data, faults=faults, seed=seed, progress=partial(_tell, variant, seed, faults), **settings)
+    print(f"\r{variant}, seed {seed}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        log.write_parquet(path)
+    return log
+
+
+def _tell(variant: str, seed: int, faults: int, done: int) -> None:
+    print(f"\r{variant}, seed {seed}: {done:,} of {faults:,} faults", end="", file=sys.stderr, flush=True)
+
+
+def _figures(logs: list[pl.DataFrame]) -> dict[str, dict[str, float]]:
+    scored = [score(log) for log in logs]
+    found = {}
+    for name in METRICS:
+        mean, low, high = interval([one[name] for one in scored])
+        found[name] = {"mean": mean, "low": low, "high": high}
+    return found
+
+
+def _kinds(logs: list[pl.DataFrame]) -> pl.DataFrame:
+    shares = ("seen", "suggested", "right", "automatic_share", "precision")
+    return (
+        pl.concat([by_kind(log) for log in logs])
+        .group_by("family", "fault")
+        .agg(pl.col("faults").sum(), pl.col(shares).mean())
+        .sort("family", "faults", descending=[False, True])
+    )
+
+
+def _table(variant: str, figures: dict[str, dict[str, float]], kinds: pl.DataFrame) -> str:
+    lines = [f"\n{variant}\n", "| metric | mean | 90 % interval over seeds | meaning |", "|---|---|---|---|"]
+    for name, one in figures.items():
+        lines.append(f"| {name} | {one['mean']:.4g} | {one['low']:.4g} to {one['high']:.4g} | {METRICS[name]} |")
+    lines += ["", "| family | fault | faults | seen | suggested | right | automatic | precision |", "|" + "---|" * 8]
+    for row in kinds.iter_rows(named=True):
+        shares = (row[name] for name in ("seen", "suggested", "right", "automatic_share", "precision"))
+        told = " | ".join("-" if one is None else f"{one:.3f}" for one in shares)
+        lines.append(f"| {row['family']} | {row['fault']} | {row['faults']} | {told} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
