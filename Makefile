@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# One more than there are processors, since many tests wait for a page or for another process.
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
 .PHONY: demo test check docs screenshots clean
 
@@ -13,7 +15,7 @@ demo: $(INSTALLED)
 	$(BIN)/channelmend demo
 
 test: $(INSTALLED)
-	bash tests/services.sh $(BIN)/pytest -n auto --dist loadfile
+	bash tests/services.sh $(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ import os
 import socket
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -37,6 +38,19 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def skipping() -> Callable[[Twin], Callable[[float], None]]:
+    """A sleep for the connector of a twin: it moves the twin's clock ahead instead of waiting."""
+
+    def of(twin: Twin) -> Callable[[float], None]:
+        def skip(seconds: float) -> None:
+            twin.skew += timedelta(seconds=seconds)
+
+        return skip
+
+    return of
 
 
 @pytest.fixture(autouse=True)

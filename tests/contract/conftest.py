@@ -49,14 +49,14 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shops(healthy: Catalogue) -> Iterator[Callable[[str], Shop]]:
+def shops(healthy: Catalogue, skipping: Callable[[Twin], Callable[[float], None]]) -> Iterator[Callable[[str], Shop]]:
     """One shop for each platform, shared by tests that undo what they do."""
     running: dict[str, Shop] = {}
 
     def shop(name: str) -> Shop:
         if name not in running:
             twin = twins()[name](catalogue=healthy, seed=5).start()
-            one = connector(Connection("shop", name, twin.credentials))
+            one = connector(Connection("shop", name, twin.credentials), sleep=skipping(twin))
             kinds = [kind for kind in ("product", "order", "stock") if platform(name).readable.get(kind)]
             records = {kind: pl.concat([page.records[kind] for page in one.fetch(kind)]) for kind in kinds}
             running[name] = Shop(twin, one, records)

@@ -437,6 +437,7 @@ class TestFaults:
     @pytest.mark.parametrize("kind", ["429", "429-no-advice", "500", "hang", "html", "half-json", "truncated"])
     def test_a_passing_fault_costs_time_only(self, twin: Twin, open_: Open, pauses: list[float], kind: str) -> None:
         expected = fetch(open_(twin), "product").drop("raw")
+        pauses.clear()
         one = open_(twin)
         twin.fault(kind, count=2)
         assert fetch(one, "product").drop("raw").equals(expected)

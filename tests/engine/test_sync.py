@@ -21,7 +21,8 @@ def twin(request):
 
 
 @pytest.fixture
-def shop(workspace, twin):
+def shop(workspace, twin, skipping):
+    workspace.connector_options = {"sleep": skipping(twin)}
     workspace.connect(twin.name, name="shop", credentials=twin.credentials)
     return workspace
 
