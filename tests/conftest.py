@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -24,6 +26,8 @@ POSTGRESQL = os.environ.get("CHANNELMEND_TEST_POSTGRESQL", "")
 SPECIFICATION = Watch(SHARED / "specs")
 if (SHARED / "specs").is_dir():
     Twin.watchers.append(SPECIFICATION)
+# Thousands of plain requests to twins would each read the list of authorities, 40 ms every time.
+ssl.create_default_context = cache(ssl.create_default_context)
 LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0"}
 
 
