@@ -278,9 +278,11 @@ class TestFetch:
         assert set(pl.concat(pages)["record_key"]) == set(expected["record_key"])
 
     @pytest.mark.parametrize("kind", ["product", "order"])
-    def test_a_page_without_its_rows_is_never_taken_for_the_end(self, twin: Twin, open_: Open, kind: str) -> None:
+    def test_a_page_without_its_rows_is_never_taken_for_the_end(
+        self, twin: Twin, open_: Open, kind: str, skipping: Callable[[Twin], Callable[[float], None]]
+    ) -> None:
         """A complete reading tells what is gone: a list that seems to end early must not make records vanish."""
-        one = open_(twin)
+        one = open_(twin, sleep=skipping(twin))
         twin.state.add(make_catalogue(5, products=150, orders=130, day=2, defects=0.0))
         expected = set(fetch(one, kind)["record_key"])
         twin.fault("missing-page", count=1)
