@@ -24,7 +24,7 @@ those; they speak through the features and the watch over drift."""
 
 
 def with_error_bounds(
-    rows: pl.DataFrame, decisions: pl.DataFrame, *, certainty: float, slips: float = 0.0
+    rows: pl.DataFrame, decisions: pl.DataFrame, past: pl.DataFrame, *, certainty: float, slips: float = 0.0
 ) -> pl.DataFrame:
     """The candidates with ``error_bound`` and ``evidence`` of the better proof.
 
@@ -34,14 +34,22 @@ def with_error_bounds(
         ``confidence, corrector, rule_id, connection``, and ``error_bound`` and ``evidence`` from the model.
     decisions : polars.DataFrame
         Standing evidence, schema `engine.types.DECISIONS`.
+    past : polars.DataFrame
+        ``sequence, confidence``: what the model that made `rows` says of past decisions, see
+        `models.confidence.ConfidenceModel.past`. Those that are not in it count with what was said to them at the time.
     certainty : float
         Of the bounds, 0.5..1 exclusive.
     slips : float
         Share of decisions in which the reviewers err, see `slip_rate`.
     """
-    told = decisions.filter(
-        pl.col("origin").is_in(_ASKED), pl.col("corrector") != "", pl.col("confidence").is_not_null()
-    ).with_columns((pl.col("verdict") != "approved").alias("is_wrong"))
+    told = (
+        decisions.filter(pl.col("origin").is_in(_ASKED), pl.col("corrector") != "", pl.col("confidence").is_not_null())
+        .join(past.rename({"confidence": "said_now"}), on="sequence", how="left")
+        .with_columns(
+            pl.coalesce("said_now", "confidence").alias("confidence"),
+            (pl.col("verdict") != "approved").alias("is_wrong"),
+        )
+    )
     proven = certified_bounds(rows, told, groups=_GROUPS, certainty=certainty, slips=slips)
     believed = rows["error_bound"].to_numpy()
     is_better = proven["error_bound"].to_numpy() < believed

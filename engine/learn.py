@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from engine.errors import ModelError
 from engine.policy import Policy, judge
@@ -48,6 +50,7 @@ _LABELS: dict[str, Any] = {
     "record_key": pl.String,
     "decided_at": pl.Datetime("us", "UTC"),
     "sequence": pl.Int64,
+    "was_shown": pl.Boolean,
     "shadow_version": pl.Int64,
     "shadow_confidence": pl.Float64,
 }
@@ -121,7 +124,7 @@ def training_frame(store: Store) -> pl.DataFrame:
     -------
     polars.DataFrame
         ``accepted`` (bool), ``weight`` (inverse propensity), ``candidate_id``, ``record_key``, ``decided_at``,
-        ``sequence``, ``shadow_version`` and ``shadow_confidence`` (what a challenger in the shadow said
+        ``sequence``, ``was_shown`` (whether the decision was about this candidate), ``shadow_version`` and ``shadow_confidence`` (what a challenger in the shadow said
         at the time), then every feature of `models.confidence.FEATURES` and the categorical ones. An approved or modified
         decision labels all candidates of its issue, a rejected one only the candidate that was shown.
     """
@@ -141,6 +144,7 @@ def training_frame(store: Store) -> pl.DataFrame:
         .filter(was_shown | (pl.col("verdict") != "rejected"))
         .with_columns(
             right.alias("accepted"),
+            was_shown.alias("was_shown"),
             (1 / pl.col("propensity")).alias("weight"),
             pl.col("features").str.json_decode(pl.Struct(_INPUTS)),
             pl.col("asked_id").alias("candidate_id"),
@@ -169,6 +173,8 @@ def train(workspace: Workspace, *, by: str) -> Training:
     first_later = rows["sequence"][int(rows.height * (1 - HELD_OUT_SHARE))]
     earlier = rows.filter(pl.col("sequence") < first_later)
     challenger = _fit(workspace.new_model(), earlier)
+    since = rows.filter(pl.col("sequence") >= first_later)
+    challenger.note(since, _shown(since))
     last_seen = int(earlier["sequence"].max() or 0)  # type: ignore[arg-type]
     reigning = champion(workspace.store)[0]
     later = _unseen(rows, max(last_seen, trained_until(registry, reigning)))
@@ -296,8 +302,17 @@ def fingerprint(rows: pl.DataFrame) -> str:
 
 def _fit(model: ConfidenceModel, rows: pl.DataFrame) -> ConfidenceModel:
     return model.fit(
-        rows, rows["accepted"].to_numpy(), weight=rows["weight"].to_numpy(), when=rows["sequence"].to_numpy()
+        rows,
+        rows["accepted"].to_numpy(),
+        weight=rows["weight"].to_numpy(),
+        when=rows["sequence"].to_numpy(),
+        decision=_shown(rows),
     )
+
+
+def _shown(rows: pl.DataFrame) -> NDArray[np.int64]:
+    """Number of the decision about each candidate, 0 where another one was shown."""
+    return rows.select(pl.when("was_shown").then("sequence").otherwise(0)).to_series().to_numpy()
 
 
 def _predict(model: ConfidenceModel, rows: pl.DataFrame) -> pl.DataFrame:

@@ -88,7 +88,8 @@ def progress(workspace: Workspace, pattern_ids: Sequence[str] | None = None) -> 
     predicted = workspace.model.predict(rows).select("confidence", "lower", "error_bound", "evidence")
     certainty = workspace.policy.certainty
     slips = slip_rate(workspace.store, certainty=certainty)
-    rows = with_error_bounds(rows.with_columns(predicted), standing, certainty=certainty, slips=slips)
+    past = workspace.model.past
+    rows = with_error_bounds(rows.with_columns(predicted), standing, past, certainty=certainty, slips=slips)
     trust = demotions(decisions, changes, workspace.policy)
     writable = {key: workspace.is_writable(*key) for key in rows.select("connection", "kind", "field").iter_rows()}
     is_writable = [writable[key] for key in rows.select("connection", "kind", "field").iter_rows()]

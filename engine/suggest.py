@@ -151,9 +151,8 @@ class Suggester:
             *predicted.select("confidence", "lower", "error_bound", "evidence").iter_columns(),
             seen.select(pl.struct(pl.all()).struct.json_encode().alias("features")).to_series(),
         )
-        weighed = with_error_bounds(
-            weighed, decisions, certainty=self._settings.error_budget.certainty, slips=self._slips
-        )
+        certainty = self._settings.error_budget.certainty
+        weighed = with_error_bounds(weighed, decisions, self._model.past, certainty=certainty, slips=self._slips)
         # Correctors that agree are one suggestion with more behind it; the surest of them speaks.
         return (
             weighed.sort("issue_id", "confidence", "score", "corrector", descending=[False, True, True, False])

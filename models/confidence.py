@@ -84,7 +84,7 @@ safe                         1 where the corrector never changes the meaning
 ===========================  ===========================================================================================
 """
 
-_MADE_FOR = {"format": ["4"], "features": FEATURES, "names": CATEGORICAL, "inputs": tuple(DIRECTIONS)}
+_MADE_FOR = {"format": ["5"], "features": FEATURES, "names": CATEGORICAL, "inputs": tuple(DIRECTIONS)}
 """What a saved model must agree with to be read; the format rises when learned attributes change their meaning."""
 _EDGE = 1e-4
 _DRIFT = 2
@@ -159,6 +159,8 @@ class ConfidenceModel(BaseEstimator):
     classifier_ : AcceptanceClassifier or None
         None with too few labels, or too few of one outcome.
     calibration_ : Calibration or None
+    past_decision_, past_confidence_ : ndarray of shape (n_past,)
+        See `past`.
 
     See Also
     --------
@@ -184,6 +186,8 @@ class ConfidenceModel(BaseEstimator):
     decisions_: int
     classifier_: AcceptanceClassifier | None
     calibration_: Calibration | None
+    past_decision_: NDArray[np.int64]
+    past_confidence_: FloatArray
 
     def __init__(
         self,
@@ -202,6 +206,7 @@ class ConfidenceModel(BaseEstimator):
         self.decisions_ = 0
         self.classifier_ = None
         self.calibration_ = None
+        self._forget_past()
 
     def fit(
         self,
@@ -210,6 +215,7 @@ class ConfidenceModel(BaseEstimator):
         *,
         weight: ArrayLike | None = None,
         when: ArrayLike | None = None,
+        decision: ArrayLike | None = None,
     ) -> Self:
         """Learn from decided candidates; with fewer than `classifier_from`, only their number.
 
@@ -222,6 +228,8 @@ class ConfidenceModel(BaseEstimator):
             Inverse propensities; only their ratios count.
         when : array-like, shape (n,), optional
             Order of the decisions. Folds are blocks in time, because neighbours in time are alike.
+        decision : array-like of int, shape (n,), optional
+            Number, 1 or more, of the decision that was about this row; 0 for other candidates of the issue. See `past`.
 
         Raises
         ------
@@ -237,6 +245,7 @@ class ConfidenceModel(BaseEstimator):
         if len(share) and not (np.isfinite(share).all() and share.min() > 0):
             raise ValueError(f"weights must be finite and above 0, not {share.min():g}..{share.max():g}")
         self.decisions_, self.classifier_, self.calibration_ = len(known), None, None
+        self._forget_past()
         if len(known) < self.classifier_from or min(known.sum(), (~known).sum()) < _FEWEST_OF_A_KIND:
             return self
         order = np.arange(len(known)) if when is None else np.argsort(np.asarray(when), kind="stable")
@@ -248,7 +257,27 @@ class ConfidenceModel(BaseEstimator):
             held_out[block] = fitted.predict_score(rows[block])
         self.calibration_ = Calibration().fit(held_out, known, weight=share)
         self.classifier_ = AcceptanceClassifier().fit(rows, known, weight=share)
+        if decision is not None:
+            self._keep_past(rows, held_out, np.asarray(decision)[order])
         return self
+
+    @property
+    def past(self) -> pl.DataFrame:
+        """What it says of decisions that it has not learned from: ``sequence`` and ``confidence``; without rows before a fit.
+
+        Those that it was fitted on are judged by the fold that they were not in, so that a proof about this model can rest on
+        them; the calibration alone has seen them, and cannot change their order.
+        """
+        return pl.DataFrame(
+            {"sequence": self.past_decision_, "confidence": self.past_confidence_},
+            schema={"sequence": pl.Int64, "confidence": pl.Float64},
+        )
+
+    def note(self, X: pl.DataFrame, decision: ArrayLike) -> None:  # noqa: N803
+        """Add decisions to `past` that it was not fitted on; numbers as `fit` takes them. Does nothing without a classifier."""
+        if self.classifier_ is not None and X.height:
+            rows = self.with_belief(X)
+            self._keep_past(rows, self.classifier_.predict_score(rows), np.asarray(decision))
 
     def predict(self, X: pl.DataFrame) -> pl.DataFrame:  # noqa: N803
         """Confidence of each row. Works unfitted: from beliefs and the counts in the features.
@@ -266,7 +295,8 @@ class ConfidenceModel(BaseEstimator):
         belief = self.belief(X)
         found = Calibrated(belief.mean, belief.quantile(1 - self.certainty), belief.quantile(self.certainty))
         if self.classifier_ is not None and self.calibration_ is not None and X.height:
-            found = self._blended(X, found)
+            rows = self.with_belief(X)
+            found = self._blended(rows, self.classifier_.predict_score(rows), found)
         confidence = np.clip(found.probability, _EDGE, 1 - _EDGE)
         return pl.DataFrame(
             {
@@ -310,11 +340,20 @@ class ConfidenceModel(BaseEstimator):
         """
         return load_model_file(folder, cls, made_for=_MADE_FOR)
 
-    def _blended(self, rows: pl.DataFrame, believed: Calibrated) -> Calibrated:
+    def _forget_past(self) -> None:
+        self.past_decision_, self.past_confidence_ = np.empty(0, dtype=np.int64), np.empty(0)
+
+    def _keep_past(self, rows: pl.DataFrame, score: FloatArray, decision: NDArray[np.int64]) -> None:
+        is_shown = decision > 0
+        rows, score, mean = rows.filter(is_shown), score[is_shown], self.belief(rows).mean[is_shown]
+        said = self._blended(rows, score, Calibrated(mean, mean, mean)).probability
+        self.past_decision_ = np.append(self.past_decision_, decision[is_shown].astype(np.int64))
+        self.past_confidence_ = np.append(self.past_confidence_, np.clip(said, _EDGE, 1 - _EDGE))
+
+    def _blended(self, rows: pl.DataFrame, score: FloatArray, believed: Calibrated) -> Calibrated:
         """Belief and classifier, averaged in log odds; the classifier weighs more the more labels it was fitted on."""
-        assert self.classifier_ is not None
         assert self.calibration_ is not None
-        seen = self.calibration_.predict(self.classifier_.predict_score(self.with_belief(rows)))
+        seen = self.calibration_.predict(score)
         share = self.decisions_ / (self.decisions_ + self.classifier_from)
         joined = Calibrated(
             *(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
@@ -21,6 +22,7 @@ QUICK = {"faults": 2_500, "seeds": 1}
 VARIANTS: dict[str, dict[str, Any]] = {
     "product": {},
     "no audits": {"error_budget": {"audit_share": 0.0}},
+    "always ask": {"ai_monitoring": {"enabled": False}},
 }
 
 
@@ -47,7 +49,7 @@ def main() -> None:
         for variant in asked.variants
         for seed in range(asked.first_seed, asked.first_seed + asked.seeds)
     ]
-    make = partial(_log, data=asked.data, faults=asked.faults, budget=asked.budget, out=asked.out)
+    make = partial(make_log, data=asked.data, faults=asked.faults, budget=asked.budget, out=asked.out)
     if asked.processes > 1:
         with ProcessPoolExecutor(asked.processes) as pool:
             logs = list(pool.map(make, jobs))
@@ -68,7 +70,8 @@ def main() -> None:
             print(_table(variant, figures[variant], kinds[variant]))
 
 
-def _log(job: tuple[str, int], *, data: Path, faults: int, budget: float, out: Path | None) -> pl.DataFrame:
+def make_log(job: tuple[str, int], *, data: Path, faults: int, budget: float, out: Path | None) -> pl.DataFrame:
+    """The log of one variant and seed, with the features; read where it is there, else made and kept."""
     variant, seed = job
     path = out / f"{variant.replace(' ', '-')}-{faults}-{budget}-{seed}.parquet" if out else None
     if path and path.exists():
@@ -77,7 +80,9 @@ def _log(job: tuple[str, int], *, data: Path, faults: int, budget: float, out: P
     settings = {"error_budget": {"share": budget}}
     for name, values in VARIANTS[variant].items():
         settings[name] = settings.get(name, {}) | values
-    log = run(data, faults=faults, seed=seed, progress=partial(_tell, variant, seed, faults), **settings)
+    log = run(
+        data, faults=faults, seed=seed, progress=partial(_tell, variant, seed, faults), keep_features=True, **settings
+    )
     print(f"\r{variant}, seed {seed}: {time.monotonic() - began:.0f} s", file=sys.stderr)
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,12 +94,13 @@ def _tell(variant: str, seed: int, faults: int, done: int) -> None:
     print(f"\r{variant}, seed {seed}: {done:,} of {faults:,} faults", end="", file=sys.stderr, flush=True)
 
 
-def _figures(logs: list[pl.DataFrame]) -> dict[str, dict[str, float]]:
+def _figures(logs: list[pl.DataFrame]) -> dict[str, dict[str, float | None]]:
     scored = [score(log) for log in logs]
     found = {}
     for name in METRICS:
         mean, low, high = interval([one[name] for one in scored])
-        found[name] = {"mean": mean, "low": low, "high": high}
+        told = {"mean": mean, "low": low, "high": high}
+        found[name] = {end: value if math.isfinite(value) else None for end, value in told.items()}
     return found
 
 
@@ -108,16 +114,21 @@ def _kinds(logs: list[pl.DataFrame]) -> pl.DataFrame:
     )
 
 
-def _table(variant: str, figures: dict[str, dict[str, float]], kinds: pl.DataFrame) -> str:
+def _table(variant: str, figures: dict[str, dict[str, float | None]], kinds: pl.DataFrame) -> str:
     lines = [f"\n{variant}\n", "| metric | mean | 90 % interval over seeds | meaning |", "|---|---|---|---|"]
     for name, one in figures.items():
-        lines.append(f"| {name} | {one['mean']:.4g} | {one['low']:.4g} to {one['high']:.4g} | {METRICS[name]} |")
+        mean, low, high = (_figure(one[end], "{:.4g}") for end in ("mean", "low", "high"))
+        lines.append(f"| {name} | {mean} | {low} to {high} | {METRICS[name]} |")
     lines += ["", "| family | fault | faults | seen | suggested | right | automatic | precision |", "|" + "---|" * 8]
     for row in kinds.iter_rows(named=True):
         shares = (row[name] for name in ("seen", "suggested", "right", "automatic_share", "precision"))
-        told = " | ".join("-" if one is None else f"{one:.3f}" for one in shares)
+        told = " | ".join(_figure(one, "{:.3f}") for one in shares)
         lines.append(f"| {row['family']} | {row['fault']} | {row['faults']} | {told} |")
     return "\n".join(lines)
+
+
+def _figure(value: float | None, shape: str) -> str:
+    return "-" if value is None else shape.format(value)
 
 
 if __name__ == "__main__":

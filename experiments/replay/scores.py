@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from experiments.replay.stream import ABRUPT
 from models.evaluate import adaptive_error, area_under_roc, brier, noise_floor
 
-__all__ = ["BASELINES", "METRICS", "by_kind", "interval", "score"]
+__all__ = ["METRICS", "best_share", "by_kind", "honesty", "interval", "score"]
 
 METRICS = {
     "automatic_share": "corrected without asking, of all faults",
@@ -34,7 +34,6 @@ METRICS = {
     "similarity_share": "share of Platt's method on retrieval similarity, same precision, best threshold",
     "gain_over_formula": "points of automatic share above the formula",
 }
-BASELINES = ("formula", "similarity", "always ask")
 
 _WINDOW, _REVIEW_S, _BATCH_S = 300, 45.0, 20.0
 _REFIT = 1_000
@@ -60,7 +59,7 @@ def score(log: pl.DataFrame) -> dict[str, float]:
         "decoys_harmed": _mean(decoys["is_automatic"]),
     }
     asked = late.filter(pl.col("suggested").is_not_null(), pl.col("confidence").is_not_null())
-    found |= _honesty(asked)
+    found |= honesty(asked)
     found["decisions_until_60"] = _until(log, 0.6)
     found["minutes_saved_share"] = 1 - late["seconds"].sum() / max(_seconds_of_everything(late), 1.0)
     drift = ABRUPT * log.height
@@ -68,7 +67,7 @@ def score(log: pl.DataFrame) -> dict[str, float]:
     found["recovered_precision"] = _precision_between(log, drift + 200, drift + 700)
     target = precision if automatic.height else 0.98
     for name, sureness in (("formula", late["formula"]), ("similarity", _platt(log, late))):
-        found[f"{name}_share"] = _best_share(late, sureness, target)
+        found[f"{name}_share"] = best_share(late, sureness, target)
     found["gain_over_formula"] = 100 * (found["automatic_share"] - found["formula_share"])
     return found
 
@@ -102,7 +101,8 @@ def interval(values: Sequence[float], *, certainty: float = 0.90) -> tuple[float
     return float(known.mean()), float(known.mean() - half), float(known.mean() + half)
 
 
-def _honesty(asked: pl.DataFrame) -> Mapping[str, float]:
+def honesty(asked: pl.DataFrame) -> Mapping[str, float]:
+    """How honest and how sharp ``confidence`` is of what then ``is_right``; NaN with fewer than 50 rows or one outcome."""
     names = ("calibration_error", "noise_floor", "brier_skill", "area_under_roc")
     truth, said = asked["is_right"].to_numpy(), asked["confidence"].to_numpy()
     if len(truth) < 50 or truth.all() or not truth.any():
@@ -130,7 +130,7 @@ def _precision_between(log: pl.DataFrame, start: float, end: float) -> float:
     return _mean(part["is_right"])
 
 
-def _best_share(late: pl.DataFrame, sureness: pl.Series, precision: float) -> float:
+def best_share(late: pl.DataFrame, sureness: pl.Series, precision: float) -> float:
     """Largest share of all faults that a threshold on `sureness` passes at that precision, chosen with hindsight."""
     known = late.with_columns(sureness.fill_null(-1.0).alias("sureness")).filter(pl.col("suggested").is_not_null())
     steps = (

@@ -217,6 +217,30 @@ def test_names_that_were_never_seen_and_missing_values_are_no_error(fitted):
     assert 0 < confidence(fitted, strange)[0] < 1
 
 
+def test_what_it_says_of_the_past_was_not_learned_from_it():
+    """On labels that are pure chance a model can only know what it has seen; of its own past it must know nothing."""
+    random = np.random.default_rng(3)
+    rows = pl.DataFrame([candidate("price", value_frequency=random.random(), field=f"f{n % 40}") for n in range(400)])
+    accepted = random.random(400) < 0.5
+    model = ConfidenceModel().fit(rows, accepted, decision=np.arange(1, 401))
+    past = model.past["confidence"].to_numpy()
+    assert area_under_roc(accepted, model.predict(rows)["confidence"].to_numpy()) > 0.6
+    assert area_under_roc(accepted, past) < 0.55
+
+
+def test_the_past_names_the_decisions_that_were_about_a_candidate(tmp_path):
+    asked, accepted, _ = stream(600, 2)
+    decision = np.where(np.arange(asked.height) % 3 == 0, 0, np.arange(asked.height) + 1)
+    model = ConfidenceModel().fit(asked, accepted, when=-np.arange(asked.height), decision=decision)
+    assert sorted(model.past["sequence"]) == sorted(decision[decision > 0])
+    model.note(asked[:2], [7_001, 0])
+    assert model.past["sequence"][-1] == 7_001
+    assert model.past["confidence"][-1] == pytest.approx(model.predict(asked[:1])["confidence"][0], abs=1e-12)
+    model.save(tmp_path)
+    assert ConfidenceModel.from_folder(tmp_path).past.equals(model.past)
+    assert ConfidenceModel().past.is_empty()
+
+
 @pytest.mark.parametrize("rows", [0, 300, 1500])
 def test_saved_and_loaded_it_predicts_the_same_to_the_bit(rows, tmp_path):
     frame, accepted, _ = stream(max(rows, 10), 9)
