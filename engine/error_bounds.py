@@ -12,8 +12,7 @@ import sqlalchemy as sa
 
 from engine.store.database import Store
 from engine.store.tables import correction_decisions, second_reviews
-from models.certificate import certified_bounds
-from models.risk import lower_bound
+from models.certificate import NO_SLIPS, SlipRate, certified_bounds, slip_rate_of
 
 __all__ = ["slip_rate", "with_error_bounds"]
 
@@ -24,7 +23,7 @@ those; they speak through the features and the watch over drift."""
 
 
 def with_error_bounds(
-    rows: pl.DataFrame, decisions: pl.DataFrame, past: pl.DataFrame, *, certainty: float, slips: float = 0.0
+    rows: pl.DataFrame, decisions: pl.DataFrame, past: pl.DataFrame, *, certainty: float, slips: SlipRate = NO_SLIPS
 ) -> pl.DataFrame:
     """The candidates with ``error_bound`` and ``evidence`` of the better proof.
 
@@ -39,8 +38,8 @@ def with_error_bounds(
         `models.confidence.ConfidenceModel.past`. Those that are not in it count with what was said to them at the time.
     certainty : float
         Of the bounds, 0.5..1 exclusive.
-    slips : float
-        Share of decisions in which the reviewers err, see `slip_rate`.
+    slips : SlipRate
+        Of the reviewers, see `slip_rate`.
     """
     told = (
         decisions.filter(pl.col("origin").is_in(_ASKED), pl.col("corrector") != "", pl.col("confidence").is_not_null())
@@ -59,12 +58,8 @@ def with_error_bounds(
     )
 
 
-def slip_rate(store: Store, *, certainty: float = 0.90) -> float:
-    """Share of decisions in which reviewers err at least, 0..0.5, from decisions drawn at random that two people made.
-
-    Two who err in the share s each, apart from each other, disagree in 2 s (1 - s). The lower bound of the disagreement is
-    taken, so that few second reviews excuse nothing.
-    """
+def slip_rate(store: Store, *, certainty: float = 0.90) -> SlipRate:
+    """How often the reviewers err, from decisions drawn at random that two people made; see `models.certificate.slip_rate_of`."""
     first, second = correction_decisions.c, second_reviews.c
     is_apart = (first.human_decision == "approved") != (second.verdict == "approved")
     counted = [sa.func.count().label("decided"), sa.func.sum(sa.case((is_apart, 1), else_=0)).label("apart")]
@@ -74,5 +69,4 @@ def slip_rate(store: Store, *, certainty: float = 0.90) -> float:
         .where(second.reason == "drawn", first.undone_at.is_(None))
     )
     total, apart = store.rows(query)[0].values()
-    least = float(lower_bound(apart or 0, total, certainty=certainty))
-    return (1 - np.sqrt(max(0.0, 1 - 2 * least))) / 2
+    return slip_rate_of(apart or 0, total, certainty=certainty)

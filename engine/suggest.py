@@ -19,6 +19,7 @@ from engine.knowledge import Knowledge
 from engine.rules import Rule
 from engine.settings import Settings
 from engine.types import CANDIDATES, QUESTIONS
+from models.certificate import NO_SLIPS, SlipRate
 from models.confidence import CATEGORICAL, FEATURES, ConfidenceModel
 
 __all__ = ["Suggester", "build_questions", "replace_field"]
@@ -99,8 +100,8 @@ class Suggester:
         Changes of error rates, schema `engine.drift.CHANGES`: decisions from before them are no evidence.
     language_model : LanguageModel, optional
         Whom the corrector ``llm`` may ask.
-    slips : float
-        Share of decisions in which the reviewers err, see `engine.error_bounds.slip_rate`.
+    slips : SlipRate
+        Of the reviewers, see `engine.error_bounds.slip_rate`.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ class Suggester:
         settings: Settings,
         changes: pl.DataFrame | None = None,
         language_model: LanguageModel | None = None,
-        slips: float = 0.0,
+        slips: SlipRate = NO_SLIPS,
     ) -> None:
         self._slips = slips
         self._validator = validator

@@ -21,7 +21,7 @@ V. Vovk, I. Petej, "Venn-Abers predictors", UAI 2014; V. Vovk, I. Petej, V. Fedo
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,30 +121,6 @@ class Calibration:
             else expit(_beta_logit(values, self._parameters))
         )
         return Calibrated(found, np.minimum(lower, found), np.maximum(upper, found))
-
-    def to_dict(self) -> dict[str, Any]:
-        """The learned state as plain numbers."""
-        return {"method": self.method_, "parameters": self._parameters.tolist(), "steps": self._steps.tolist()}
-
-    @classmethod
-    def from_dict(cls, state: dict[str, Any]) -> Self:
-        """The calibration that `to_dict` described.
-
-        Raises
-        ------
-        ValueError
-            When the numbers do not belong to a calibration.
-        """
-        made = cls()
-        made.method_ = state["method"]
-        made._parameters = np.asarray(state["parameters"], dtype=float)
-        made._steps = np.asarray(state["steps"], dtype=float).reshape(-1, 4)
-        shapes = {"temperature": (1, False), "beta": (3, True), "venn-abers": (0, True)}
-        if shapes.get(made.method_) != (len(made._parameters), len(made._steps) > 0):
-            raise ValueError(f"method {made.method_!r} does not go with {made._parameters.size} parameters")
-        if not (np.isfinite(made._parameters).all() and np.isfinite(made._steps).all()):
-            raise ValueError("a parameter is not a finite number")
-        return made
 
 
 def logits(scores: FloatArray) -> FloatArray:

@@ -15,6 +15,8 @@ A. N. Angelopoulos, S. Bates, E. J. Candès, M. I. Jordan, L. Lei, "Learn then T
 achieve risk control", 2021, section 4 (fixed sequence testing).
 C. J. Clopper, E. S. Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
 Biometrika 26(4), 1934.
+G. Y. Zou, A. Donner, "Construction of confidence limits about effect measures: a general approach", Statistics in Medicine
+27(10), 2008 (the difference between what was refused and what was refused by mistake).
 """
 
 from __future__ import annotations
@@ -28,7 +30,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.risk import lower_bound, upper_bound
 
-__all__ = ["FIRST_STEP", "Walk", "certified_bounds", "walk", "without_slips"]
+__all__ = [
+    "FIRST_STEP",
+    "NO_SLIPS",
+    "SlipRate",
+    "Walk",
+    "certified_bounds",
+    "rate_without_slips",
+    "slip_rate_of",
+    "walk",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -38,6 +49,20 @@ FIRST_STEP = 45
 _FIRST_SHARE, _GROWTH = 0.2, 1.15
 """The first step takes in a fifth of the decisions, each later one 15 % more. A shorter first step would end most walks at
 once: one slip among 45 decisions is 8 % at worst. Chosen on streams that are in no table of results."""
+
+_MOST_EXCUSED = 0.25
+"""Reviewers who seem to err more often are not believed to: where they disagree that much the suggestions are doubtful."""
+
+
+class SlipRate(NamedTuple):
+    """Share of decisions in which the reviewers themselves err, 0..0.5, with one-sided bounds."""
+
+    estimate: float
+    least: float
+    most: float
+
+
+NO_SLIPS = SlipRate(0.0, 0.0, 0.0)
 
 
 class Walk(NamedTuple):
@@ -62,7 +87,7 @@ class Walk(NamedTuple):
         return np.searchsorted(-self.threshold, -np.asarray(confidence, dtype=float), side="left")
 
 
-def walk(confidence: ArrayLike, is_wrong: ArrayLike, *, certainty: float = 0.90) -> Walk:
+def walk(confidence: ArrayLike, is_wrong: ArrayLike, *, certainty: float = 0.90, slips: SlipRate = NO_SLIPS) -> Walk:
     """The steps of a group of decisions.
 
     Parameters
@@ -72,6 +97,8 @@ def walk(confidence: ArrayLike, is_wrong: ArrayLike, *, certainty: float = 0.90)
     is_wrong : array-like of bool, shape (n,)
     certainty : float
         Of the bounds, 0..1 exclusive.
+    slips : SlipRate
+        Of those who decided.
 
     Returns
     -------
@@ -96,19 +123,61 @@ def walk(confidence: ArrayLike, is_wrong: ArrayLike, *, certainty: float = 0.90)
     decisions = np.array(ends, dtype=np.int64)
     if not ends:
         return Walk(np.empty(0), np.empty(0), decisions)
-    bound = upper_bound(wrong_so_far[decisions - 1], decisions, certainty=certainty)
+    _, bound = rate_without_slips(wrong_so_far[decisions - 1], decisions, certainty=certainty, slips=slips)
     return Walk(sureness[decisions - 1], np.maximum.accumulate(bound), decisions)
 
 
-def without_slips(bound: ArrayLike, slips: float) -> FloatArray:
-    """An error rate of suggestions from one of decisions, when reviewers themselves err in the share `slips`.
+def slip_rate_of(apart: int, decided: int, *, certainty: float = 0.90) -> SlipRate:
+    """The slips of reviewers of whom two decided the same `decided` times, and `apart` of those times not alike.
 
-    A suggestion that is wrong with probability r is refused with ``r (1 - s) + (1 - r) s``, which is solved for r.
-
-    >>> float(without_slips(0.05, 0.02).round(4)), float(without_slips(0.01, 0.02))
-    (0.0313, 0.0)
+    Two who err in the share s each, independently, disagree in ``2 s (1 - s)``. Without second reviews it is 0, so that
+    nothing is excused.
     """
-    return np.clip((np.asarray(bound, dtype=float) - slips) / (1 - 2 * slips), 0, 1)
+    if not decided:
+        return NO_SLIPS
+    disagreement = (
+        apart / decided,
+        float(lower_bound(apart, decided, certainty=certainty)),
+        float(upper_bound(apart, decided, certainty=certainty)),
+    )
+    return SlipRate(*((1 - np.sqrt(max(0.0, 1 - 2 * share))) / 2 for share in disagreement))
+
+
+def rate_without_slips(
+    wrong: ArrayLike, decided: ArrayLike, *, certainty: float = 0.90, slips: SlipRate = NO_SLIPS
+) -> tuple[FloatArray, FloatArray]:
+    """Lower and upper bound of the rate at which suggestions are wrong, when the reviewers themselves err.
+
+    A suggestion that is wrong with probability r is refused with ``p = r (1 - s) + (1 - r) s``, which is solved for r. The
+    limits of the difference ``p - s`` come from those of p (Clopper-Pearson) and of s by the method of variance estimates
+    recovery; without slips they are Clopper-Pearson's own.
+
+    Parameters
+    ----------
+    wrong, decided : array-like of float, shape (n,) or scalar
+        Refused decisions and all.
+    certainty : float
+        Of each bound, 0..1 exclusive.
+    slips : SlipRate
+
+    Examples
+    --------
+    >>> [float(one.round(3)) for one in rate_without_slips(4, 200)]
+    [0.009, 0.039]
+    >>> [float(one.round(3)) for one in rate_without_slips(4, 200, slips=SlipRate(0.02, 0.01, 0.04))]
+    [0.0, 0.022]
+    """
+    refused, counted = np.asarray(wrong, dtype=float), np.asarray(decided, dtype=float)
+    seen = refused / np.maximum(counted, 1)
+    low = lower_bound(refused, counted, certainty=certainty)
+    high = upper_bound(refused, counted, certainty=certainty)
+    # Among the refused are those that were refused by mistake: no more of those can have been than were refused in all.
+    erred = np.minimum(slips.estimate, np.minimum(seen, _MOST_EXCUSED))
+    down = np.hypot(seen - low, np.maximum(slips.most - erred, 0))
+    up = np.hypot(high - seen, np.maximum(erred - slips.least, 0))
+    middle, apart = seen - erred, 1 - 2 * erred
+    # Above one half slips would hide errors instead of feigning them; no budget is near that, and nothing is proven there.
+    return np.clip((middle - down) / apart, 0, low), np.clip((middle + up) / apart, 0, high)
 
 
 def certified_bounds(
@@ -117,7 +186,7 @@ def certified_bounds(
     *,
     groups: Sequence[Sequence[str]],
     certainty: float = 0.90,
-    slips: float = 0.0,
+    slips: SlipRate = NO_SLIPS,
 ) -> pl.DataFrame:
     """Upper bound of the error rate of each candidate and everything as sure as it, from past decisions.
 
@@ -130,8 +199,8 @@ def certified_bounds(
     groups : sequence of sequence of str
         Columns that make a group, widest first. The widest has a walk of its own; all can only raise the bound.
     certainty : float
-    slips : float
-        Share of decisions, 0..0.5, in which the reviewers themselves err.
+    slips : SlipRate
+        Of those who decided.
 
     Returns
     -------
@@ -139,7 +208,7 @@ def certified_bounds(
         ``error_bound`` (0..1; 1 where nothing is proven) and ``evidence``, the number of decisions behind it.
     """
     known = decisions.select(pl.col("confidence").cast(pl.Float64), "is_wrong", *{n for by in groups for n in by})
-    together = walk(known["confidence"], known["is_wrong"], certainty=certainty)
+    together = walk(known["confidence"], known["is_wrong"], certainty=certainty, slips=slips)
     asked = rows["confidence"].to_numpy()
     step = together.step_of(asked)
     bound, evidence = _read(together, step)
@@ -158,16 +227,16 @@ def certified_bounds(
                 at = np.minimum(step[mine], len(together.threshold) - 1)
                 count = np.searchsorted(-sureness, -together.threshold[at], side="right")
                 errors = np.where(count > 0, wrong[np.maximum(count - 1, 0)], 0)
-                least[place][mine] = lower_bound(errors, count, certainty=certainty)
+                least[place][mine], _ = rate_without_slips(errors, count, certainty=certainty, slips=slips)
             if place == 0:
-                own = walk(sureness, part["is_wrong"].to_numpy(), certainty=certainty)
+                own = walk(sureness, part["is_wrong"].to_numpy(), certainty=certainty, slips=slips)
                 own_bound[mine], own_evidence[mine] = _read(own, own.step_of(asked[mine]))
     narrower = np.max([np.zeros(rows.height), *least[1:]], axis=0)
     together_bound, own_bound = np.maximum(bound, np.maximum(least[0], narrower)), np.maximum(own_bound, narrower)
     is_own = own_bound < together_bound
     return pl.DataFrame(
         {
-            "error_bound": without_slips(np.where(is_own, own_bound, together_bound), slips),
+            "error_bound": np.where(is_own, own_bound, together_bound),
             "evidence": np.where(is_own, own_evidence, evidence),
         }
     )

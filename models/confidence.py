@@ -84,7 +84,7 @@ safe                         1 where the corrector never changes the meaning
 ===========================  ===========================================================================================
 """
 
-_MADE_FOR = {"format": ["5"], "features": FEATURES, "names": CATEGORICAL, "inputs": tuple(DIRECTIONS)}
+_MADE_FOR = {"format": ["6"], "features": FEATURES, "names": CATEGORICAL, "inputs": tuple(DIRECTIONS)}
 """What a saved model must agree with to be read; the format rises when learned attributes change their meaning."""
 _EDGE = 1e-4
 _DRIFT = 2
@@ -255,10 +255,15 @@ class ConfidenceModel(BaseEstimator):
             rest = np.setdiff1d(np.arange(len(known)), block, assume_unique=True)
             fitted = AcceptanceClassifier().fit(rows[rest], known[rest], weight=share[rest])
             held_out[block] = fitted.predict_score(rows[block])
-        self.calibration_ = Calibration().fit(held_out, known, weight=share)
+        shown = np.ones(len(known), dtype=np.int64) if decision is None else np.asarray(decision)[order]
+        asked = shown > 0
+        if min(known[asked].sum(), (~known[asked]).sum()) < _FEWEST_OF_A_KIND:
+            return self
+        # Candidates that nobody was asked about teach what tells right from wrong; how often a suggestion is right, they cannot.
+        self.calibration_ = Calibration().fit(held_out[asked], known[asked], weight=share[asked])
         self.classifier_ = AcceptanceClassifier().fit(rows, known, weight=share)
         if decision is not None:
-            self._keep_past(rows, held_out, np.asarray(decision)[order])
+            self._keep_past(rows, held_out, shown)
         return self
 
     @property

@@ -21,6 +21,7 @@ __all__ = ["TRUSTED", "load_model_file", "save_model_file"]
 
 TRUSTED = (
     "models.acceptance.AcceptanceClassifier",
+    "models.boosted_trees.BoostedTrees",
     "models.calibration.Calibration",
     "models.confidence.ConfidenceModel",
 )

@@ -1,7 +1,5 @@
 """Calibration: the method follows from the labels, the map is monotone, and it mends scores that promise too much."""
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -70,24 +68,6 @@ def test_the_interval_narrows_with_labels():
     few = Calibration().fit(*labelled(250)).predict(np.array([0.7]))
     many = Calibration().fit(*labelled(5000)).predict(np.array([0.7]))
     assert (many.upper - many.lower)[0] < (few.upper - few.lower)[0] / 2
-
-
-@pytest.mark.parametrize("rows", [60, 300, 2000])
-def test_saved_and_loaded_it_predicts_the_same(rows):
-    made = Calibration().fit(*labelled(rows))
-    again = Calibration.from_dict(json.loads(json.dumps(made.to_dict())))
-    asked = np.linspace(0, 1, 101)
-    for ours, theirs in zip(made.predict(asked), again.predict(asked), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-
-
-@pytest.mark.parametrize(
-    "damage", [{"method": "guess"}, {"parameters": []}, {"parameters": [float("nan")] * 3}, {"steps": []}]
-)
-def test_a_damaged_state_is_refused(damage):
-    state = Calibration().fit(*labelled(300)).to_dict()
-    with pytest.raises(ValueError, match="method|finite"):
-        Calibration.from_dict(state | damage)
 
 
 def test_one_outcome_cannot_be_calibrated_on():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.certificate import FIRST_STEP, certified_bounds, walk, without_slips
+from models.certificate import FIRST_STEP, SlipRate, certified_bounds, rate_without_slips, slip_rate_of, walk
 from models.risk import upper_bound
 
 GROUPS = (("corrector", "rule_id"), ("corrector", "rule_id", "connection"))
@@ -67,10 +67,40 @@ def test_a_walk_of_its_own_helps_a_sure_rule_among_unsure_ones():
 
 
 def test_slips_of_the_reviewers_are_taken_off():
-    refused = 0.03 * (1 - 0.02) + (1 - 0.03) * 0.02
-    assert float(without_slips(refused, 0.02)) == pytest.approx(0.03)
+    slips = SlipRate(0.02, 0.015, 0.03)
     decisions = _decisions(1000, 20)
-    assert _bound(_asked(0.92), decisions, slips=0.02)[0] < _bound(_asked(0.92), decisions)[0]
+    assert _bound(_asked(0.92), decisions, slips=slips)[0] < _bound(_asked(0.92), decisions)[0]
+    sure = SlipRate(0.02, 0.02, 0.02)
+    refused = 0.03 * (1 - 0.02) + (1 - 0.03) * 0.02
+    low, high = rate_without_slips(refused * 1e8, 1e8, slips=sure)
+    assert float(low) == pytest.approx(0.03, abs=1e-4)
+    assert float(high) == pytest.approx(0.03, abs=1e-4)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 400), st.integers(1, 400), st.floats(0, 0.5), st.floats(0, 1), st.floats(1, 3))
+def test_no_slips_excuse_more_than_was_refused(wrong, more, slips, least, most):
+    decided = wrong + more
+    known = SlipRate(slips, slips * least, min(slips * most, 0.5))
+    low, high = rate_without_slips(wrong, decided, slips=known)
+    assert 0 <= low <= high <= upper_bound(wrong, decided, certainty=0.9) + 1e-12
+    if wrong == 0:
+        assert high == pytest.approx(upper_bound(0, decided, certainty=0.9))
+    assert rate_without_slips(wrong + 1, decided + 1, slips=known)[1] >= high - 1e-12
+
+
+@pytest.mark.parametrize("slips", [0.005, 0.02, 0.05])
+@pytest.mark.parametrize("second_reviews", [10, 100])
+def test_bounds_without_slips_hold_as_often_as_they_say(slips, second_reviews):
+    random, held = np.random.default_rng(11), []
+    for wrong in (0.005, 0.02, 0.05, 0.1):
+        for decided in (60, 200, 800):
+            refused = random.binomial(decided, wrong * (1 - slips) + (1 - wrong) * slips, 100)
+            apart = random.binomial(second_reviews, 2 * slips * (1 - slips), 100)
+            for one, other in zip(refused, apart, strict=True):
+                known = slip_rate_of(other, second_reviews)
+                held.append(float(rate_without_slips(one, decided, slips=known)[1]) >= wrong)
+    assert np.mean(held) >= 0.90
 
 
 @settings(max_examples=60, deadline=None)
