@@ -42,6 +42,11 @@ HELD_OUT_SHARE = 0.25
 FEWEST_DECISIONS = 20
 """Below this a training would only repeat the priors."""
 
+MOST_WEIGHT = 10.0
+"""Decisions that one audit stands for at most. Its inverse propensity is 50 at the usual share: a slip in one of twenty audits
+would count as much as the thousand decisions beside them. Truncating weighs a little bias against much variance, see E. L.
+Ionides, "Truncated importance sampling", Journal of Computational and Graphical Statistics 17(2), 2008."""
+
 _INPUTS = {name: pl.String if name in CATEGORICAL else pl.Float64 for name in (*FEATURES, *CATEGORICAL)}
 _LABELS: dict[str, Any] = {
     "accepted": pl.Boolean,
@@ -123,7 +128,7 @@ def training_frame(store: Store) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        ``accepted`` (bool), ``weight`` (inverse propensity), ``candidate_id``, ``record_key``, ``decided_at``,
+        ``accepted`` (bool), ``weight`` (inverse propensity, at most `MOST_WEIGHT`), ``candidate_id``, ``record_key``, ``decided_at``,
         ``sequence``, ``was_shown`` (whether the decision was about this candidate), ``shadow_version`` and ``shadow_confidence`` (what a challenger in the shadow said
         at the time), then every feature of `models.confidence.FEATURES` and the categorical ones. An approved or modified
         decision labels all candidates of its issue, a rejected one only the candidate that was shown.
@@ -145,7 +150,7 @@ def training_frame(store: Store) -> pl.DataFrame:
         .with_columns(
             right.alias("accepted"),
             was_shown.alias("was_shown"),
-            (1 / pl.col("propensity")).alias("weight"),
+            (1 / pl.col("propensity")).clip(upper_bound=MOST_WEIGHT).alias("weight"),
             pl.col("features").str.json_decode(pl.Struct(_INPUTS)),
             pl.col("asked_id").alias("candidate_id"),
         )

@@ -10,7 +10,7 @@ below 200           temperature  one parameter: only how bold the scores are
 1,000 and more      Venn-Abers   isotonic, with a lower and an upper probability for every score
 ==================  ===========  ======================================================================
 
-From 200 labels on the interval is always Venn-Abers': its width says how much the labels decide.
+The interval is Venn-Abers' with every method: its width says how much the labels decide.
 
 References
 ----------
@@ -94,32 +94,26 @@ class Calibration:
         # What weights cost in certainty: Kish's effective number of labels.
         labels = share.sum() ** 2 / (share**2).sum()
         values = logits(scores)
-        self._steps = np.empty((0, 4))
+        self._steps = _venn_abers(values, known, share)
         if labels < FEWEST_FOR_BETA:
             self.method_, self._parameters = "temperature", _temperature(values, known, share)
-            return self
-        self._steps = _venn_abers(values, known, share)
-        is_many = labels >= FEWEST_FOR_VENN_ABERS
-        self.method_ = "venn-abers" if is_many else "beta"
-        self._parameters = np.empty(0) if is_many else _beta(values, known, share)
+        elif labels < FEWEST_FOR_VENN_ABERS:
+            self.method_, self._parameters = "beta", _beta(values, known, share)
+        else:
+            self.method_, self._parameters = "venn-abers", np.empty(0)
         return self
 
     def predict(self, scores: FloatArray) -> Calibrated:
-        """Probabilities of the scores; a higher score never has a lower probability or end of the interval.
-
-        With the temperature method the interval is 0..1: too few labels to say more.
-        """
+        """Probabilities of the scores; a higher score never has a lower probability or end of the interval."""
         values = logits(scores)
-        if self.method_ == "temperature":
-            found = expit(values / self._parameters[0])
-            return Calibrated(found, np.zeros_like(found), np.ones_like(found))
         at, low, high, merged = self._steps.T
         lower, upper = np.interp(values, at, low), np.interp(values, at, high)
-        found = (
-            np.interp(values, at, merged)
-            if self.method_ == "venn-abers"
-            else expit(_beta_logit(values, self._parameters))
-        )
+        if self.method_ == "temperature":
+            found = expit(values / self._parameters[0])
+        elif self.method_ == "beta":
+            found = expit(_beta_logit(values, self._parameters))
+        else:
+            found = np.interp(values, at, merged)
         return Calibrated(found, np.minimum(lower, found), np.maximum(upper, found))
 
 

@@ -16,7 +16,10 @@ from typing import Any
 import polars as pl
 
 from experiments.replay.run import run
-from experiments.replay.scores import METRICS, by_kind, interval, score
+from experiments.replay.scores import KIND_METRICS, METRICS, by_kind, interval, score
+
+Figure = dict[str, float | None]
+"""``mean``, ``low`` and ``high`` over the seeds; None where nothing can be said."""
 
 QUICK = {"faults": 2_500, "seeds": 1}
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -34,7 +37,7 @@ def main() -> None:
     given.add_argument("--first-seed", type=int, default=100)
     given.add_argument("--faults", type=int, default=30_000)
     given.add_argument("--processes", type=int, default=1)
-    given.add_argument("--budget", type=float, default=0.03, help="error budget of the policy, 0..1")
+    given.add_argument("--budget", type=float, default=0.05, help="error budget of the policy, 0..1")
     given.add_argument("--variants", nargs="*", default=["product"], choices=list(VARIANTS))
     given.add_argument("--out", type=Path, help="folder for the logs; a log that is there is not made again")
     given.add_argument("--json", action="store_true")
@@ -62,9 +65,7 @@ def main() -> None:
     figures = {variant: _figures(mine) for variant, mine in told.items()}
     kinds = {variant: _kinds(mine) for variant, mine in told.items()}
     if asked.json:
-        print(
-            json.dumps({"metrics": figures, "kinds": {name: one.to_dicts() for name, one in kinds.items()}}, indent=1)
-        )
+        print(json.dumps({"metrics": figures, "kinds": kinds}, indent=1))
     else:
         for variant in asked.variants:
             print(_table(variant, figures[variant], kinds[variant]))
@@ -94,35 +95,40 @@ def _tell(variant: str, seed: int, faults: int, done: int) -> None:
     print(f"\r{variant}, seed {seed}: {done:,} of {faults:,} faults", end="", file=sys.stderr, flush=True)
 
 
-def _figures(logs: list[pl.DataFrame]) -> dict[str, dict[str, float | None]]:
+def _figures(logs: list[pl.DataFrame]) -> dict[str, Figure]:
     scored = [score(log) for log in logs]
-    found = {}
-    for name in METRICS:
-        mean, low, high = interval([one[name] for one in scored])
-        told = {"mean": mean, "low": low, "high": high}
-        found[name] = {end: value if math.isfinite(value) else None for end, value in told.items()}
-    return found
+    return {name: _told([one[name] for one in scored]) for name in METRICS}
 
 
-def _kinds(logs: list[pl.DataFrame]) -> pl.DataFrame:
-    shares = ("seen", "suggested", "right", "automatic_share", "precision")
-    return (
-        pl.concat([by_kind(log) for log in logs])
-        .group_by("family", "fault")
-        .agg(pl.col("faults").sum(), pl.col(shares).mean())
-        .sort("family", "faults", descending=[False, True])
-    )
+def _kinds(logs: list[pl.DataFrame]) -> list[dict[str, Any]]:
+    kinds = pl.concat([by_kind(log) for log in logs]).group_by("family", "fault").agg("faults", *KIND_METRICS)
+    return [
+        row | {"faults": sum(row["faults"])} | {name: _told(row[name]) for name in KIND_METRICS}
+        for row in kinds.sort("family", pl.col("faults").list.sum(), descending=[False, True]).iter_rows(named=True)
+    ]
 
 
-def _table(variant: str, figures: dict[str, dict[str, float | None]], kinds: pl.DataFrame) -> str:
+def _told(values: list[float]) -> Figure:
+    ends = zip(("mean", "low", "high"), interval(values), strict=True)
+    return {end: value if math.isfinite(value) else None for end, value in ends}
+
+
+def _table(variant: str, figures: dict[str, Figure], kinds: list[dict[str, Any]]) -> str:
     lines = [f"\n{variant}\n", "| metric | mean | 90 % interval over seeds | meaning |", "|---|---|---|---|"]
     for name, one in figures.items():
         mean, low, high = (_figure(one[end], "{:.4g}") for end in ("mean", "low", "high"))
         lines.append(f"| {name} | {mean} | {low} to {high} | {METRICS[name]} |")
-    lines += ["", "| family | fault | faults | seen | suggested | right | automatic | precision |", "|" + "---|" * 8]
-    for row in kinds.iter_rows(named=True):
-        shares = (row[name] for name in ("seen", "suggested", "right", "automatic_share", "precision"))
-        told = " | ".join(_figure(one, "{:.3f}") for one in shares)
+    titles = {
+        "automatic_share": "automatic",
+        "calibration_error": "ECE",
+        "noise_floor": "its floor",
+        "area_under_roc": "AUROC",
+    }
+    shown = [name for name in KIND_METRICS if name not in ("seen", "calibration_error_of_truth", "brier_skill")]
+    named = [titles.get(name, name.replace("_", " ")) for name in shown]
+    lines += ["", f"| family | fault | faults | {' | '.join(named)} |", "|" + "---|" * (3 + len(shown))]
+    for row in kinds:
+        told = " | ".join(_figure(row[name]["mean"], "{:.3f}") for name in shown)
         lines.append(f"| {row['family']} | {row['fault']} | {row['faults']} | {told} |")
     return "\n".join(lines)
 

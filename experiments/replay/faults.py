@@ -69,7 +69,8 @@ SHARES = {"missing": 0.25, "format": 0.35, "business": 0.15, "marketplace": 0.10
 """Of the stream, by family."""
 
 IRRECOVERABLE = 0.10
-"""Of every kind of fault but the decoys."""
+"""Of every kind of fault but the decoys; of those missing it is the kinds that nobody can know, a price and a postal code, and
+products whose text does not name the brand."""
 
 LATE = "pack quantity"
 """The new kind that the vendors who join late bring."""
@@ -383,14 +384,14 @@ def _true_no_brand(row: Row, habits: dict[str, str], random: Random) -> Made | N
 
 
 FAULTS = (
-    Fault("brand missing", "missing", "product", 0.22, _missing_brand),
-    Fault("category missing", "missing", "product", 0.22, _missing_category),
+    Fault("brand missing", "missing", "product", 0.24, _missing_brand),
+    Fault("category missing", "missing", "product", 0.24, _missing_category),
     Fault("weight missing", "missing", "product", 0.10, _missing_weight),
     Fault("description missing", "missing", "product", 0.10, _missing_description),
-    Fault("currency missing", "missing", "order", 0.12, _missing_currency),
-    Fault("country missing", "missing", "order", 0.12, _missing_country),
-    Fault("price missing", "missing", "product", 0.07, _missing_price),
-    Fault("postal code missing", "missing", "order", 0.05, _missing_postal_code),
+    Fault("currency missing", "missing", "order", 0.14, _missing_currency),
+    Fault("country missing", "missing", "order", 0.13, _missing_country),
+    Fault("price missing", "missing", "product", 0.03, _missing_price),
+    Fault("postal code missing", "missing", "order", 0.02, _missing_postal_code),
     Fault("price notation", "format", "product", 0.34, _price),
     Fault("date notation", "format", "order", 0.20, _date),
     Fault("phone notation", "format", "order", 0.16, _phone),

@@ -47,6 +47,7 @@ LOG = {
     "pattern_id": pl.String,
     "verdict_at": pl.Int64,
     "is_right": pl.Boolean,
+    "is_accepted": pl.Boolean,
     "confidence": pl.Float64,
     "error_bound": pl.Float64,
     "formula": pl.Float64,
@@ -57,7 +58,8 @@ LOG = {
 """One row a fault, in the order of arrival.
 
 ``status`` is what became of it (``auto_corrected``, ``approved``, ``modified``, ``rejected``, ``pending`` at the end, ``unseen`` where no
-rule fired), ``confidence`` and ``formula`` what was known before its own decision, ``decided_before`` the decisions of people until
+rule fired), ``is_right`` the truth of the suggestion and ``is_accepted`` what the reviewer says of it, slips included, or would
+have said of an automatic correction; ``confidence`` and ``formula`` what was known before its own decision, ``decided_before`` the decisions of people until
 then, ``seconds`` what the reviewer spent on it.
 """
 
@@ -71,6 +73,8 @@ class _Run:
     def __init__(self, workspace: Workspace, data: Path, faults: int, seed: int) -> None:
         self.workspace, self.data, self.faults = workspace, data, faults
         self.random = np.random.default_rng([seed, 99])
+        # What a reviewer would have said is drawn apart, so that asking for it changes nothing that follows.
+        self.unasked = np.random.default_rng([seed, 98])
         self.rows: list[dict[str, Any]] = []
         self.truths: dict[tuple[str, str, str], dict[str, Any]] = {}
         self.due: list[tuple[int, int, str]] = []
@@ -85,6 +89,7 @@ class _Run:
         if not self.is_after and len(self.rows) >= ABRUPT * self.faults:
             self.is_after = True
             add_rules(self.workspace, self.data, is_after=True)
+        first = len(self.rows)
         for one in batch.faults.iter_rows(named=True):
             row = one | {"position": len(self.rows), "vendor": batch.vendor.name, "status": "unseen", "seconds": 0.0}
             row |= {"decided_before": self.decided, "record": batch.clean[one["record_key"]]}
@@ -95,11 +100,12 @@ class _Run:
         )
         for issue in self.workspace.issues(run_id=done.run_id).iter_rows(named=True):
             row = self.truths.get((issue["connection"], issue["record_key"], issue["field"]))
-            if row is None:
-                continue
-            self.of_issue[issue["issue_id"]] = row
-            row.setdefault("issues", []).append(issue["issue_id"])
-            if row["status"] != "unseen":
+            if row is not None:
+                self.of_issue[issue["issue_id"]] = row
+                row.setdefault("issues", []).append(issue["issue_id"])
+        # In the order of the faults, since the identifiers of issues are drawn at random.
+        for row in self.rows[first:]:
+            if "issues" not in row:
                 continue
             row["status"] = "pending"
             heapq.heappush(self.due, (row["position"] + int(self.random.geometric(1 / DELAY)), row["position"], ""))
@@ -108,11 +114,13 @@ class _Run:
     def _notice_automatic(self, batch: Batch) -> None:
         """Automatic corrections since the last look, old pending issues of this vendor among them."""
         done = self.workspace.issues(connection=batch.vendor.name, status="auto_corrected")
-        for issue in done.filter(pl.col("kind") == batch.kind).iter_rows(named=True):
-            row = self.of_issue.get(issue["issue_id"])
-            if row is None or row["status"] != "pending":
+        mine = [(self.of_issue.get(one["issue_id"]), one) for one in done.iter_rows(named=True)]
+        known = [(row, issue) for row, issue in mine if row is not None and issue["kind"] == batch.kind]
+        for row, issue in sorted(known, key=lambda pair: pair[0]["position"]):
+            if row["status"] != "pending":
                 continue
             self._note(row, issue, "auto_corrected")
+            row["is_accepted"] = REVIEWERS[0].verdict(row["suggested"], row, self.unasked)[0] == "approved"
             if not row["is_right"] and self.random.random() < DISCOVERED:
                 heapq.heappush(
                     self.wrong, (len(self.rows) + int(self.random.geometric(1 / DISCOVERY)), issue["issue_id"])
@@ -135,7 +143,7 @@ class _Run:
             if not mine:
                 row["status"] = "resolved"
                 continue
-            mine.sort(key=lambda one: -(one["confidence"] or 0.0))
+            mine.sort(key=lambda one: (-(one["confidence"] or 0.0), one["rule_id"]))
             self._note(row, mine[0], "pending")
             reviewer = REVIEWERS[int(self.random.integers(len(REVIEWERS)))]
             verdict, value = reviewer.verdict(row["suggested"], row, self.random)
@@ -161,6 +169,7 @@ class _Run:
             patterns[one["pattern_id"]] += 1
         for row, mine, _ in members:
             row["status"] = verdict
+            row["is_accepted"] = verdict == "approved"
             row["seconds"] = _BATCH_S if patterns[mine[0]["pattern_id"]] >= _BATCH_FROM else _REVIEW_S
             self.history[mine[0]["pattern_id"]].append(verdict)
         self.decided += len(members)

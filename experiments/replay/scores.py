@@ -16,13 +16,14 @@ from sklearn.linear_model import LogisticRegression
 from experiments.replay.stream import ABRUPT
 from models.evaluate import adaptive_error, area_under_roc, brier, noise_floor
 
-__all__ = ["METRICS", "best_share", "by_kind", "honesty", "interval", "score"]
+__all__ = ["KIND_METRICS", "METRICS", "best_share", "by_kind", "honesty", "interval", "score"]
 
 METRICS = {
     "automatic_share": "corrected without asking, of all faults",
     "precision": "right, of what was corrected without asking",
     "decoys_harmed": "changed without asking, of the odd but true",
-    "calibration_error": "adaptive ECE of the confidence before each decision",
+    "calibration_error": "adaptive ECE of the confidence before each decision, of what the reviewer then says or would say",
+    "calibration_error_of_truth": "the same of what is right, which the reviewer's slips keep from being learned",
     "noise_floor": "adaptive ECE that a perfect confidence would have here",
     "brier_skill": "Brier score against always saying the mean",
     "area_under_roc": "right before wrong suggestions",
@@ -34,6 +35,21 @@ METRICS = {
     "similarity_share": "share of Platt's method on retrieval similarity, same precision, best threshold",
     "gain_over_formula": "points of automatic share above the formula",
 }
+
+KIND_METRICS = (
+    "seen",
+    "suggested",
+    "right",
+    "automatic_share",
+    "precision",
+    "formula_share",
+    "calibration_error",
+    "calibration_error_of_truth",
+    "noise_floor",
+    "brier_skill",
+    "area_under_roc",
+)
+"""Of each kind of fault: a rule fired, a value was suggested, it was right; then as in `METRICS`, the formula at 98 % precision."""
 
 _WINDOW, _REVIEW_S, _BATCH_S = 300, 45.0, 20.0
 _REFIT = 1_000
@@ -58,8 +74,7 @@ def score(log: pl.DataFrame) -> dict[str, float]:
         "precision": precision,
         "decoys_harmed": _mean(decoys["is_automatic"]),
     }
-    asked = late.filter(pl.col("suggested").is_not_null(), pl.col("confidence").is_not_null())
-    found |= honesty(asked)
+    found |= honesty(_judged(late))
     found["decisions_until_60"] = _until(log, 0.6)
     found["minutes_saved_share"] = 1 - late["seconds"].sum() / max(_seconds_of_everything(late), 1.0)
     drift = ABRUPT * log.height
@@ -73,22 +88,34 @@ def score(log: pl.DataFrame) -> dict[str, float]:
 
 
 def by_kind(log: pl.DataFrame) -> pl.DataFrame:
-    """For each kind of fault in the last two thirds: ``family, fault, faults, seen, suggested, right, automatic_share, precision``."""
+    """For each kind of fault in the last two thirds: ``family, fault, faults`` and `KIND_METRICS`, NaN where nothing can be said."""
     late = log.filter(pl.col("position") >= log.height / 3).with_columns(
         is_automatic=pl.col("status") == "auto_corrected", is_right=pl.col("is_right").fill_null(False)
     )
-    has = pl.col("suggested").is_not_null()
-    return (
-        late.group_by("family", "fault")
-        .agg(
-            pl.len().alias("faults"),
-            (pl.col("status") != "unseen").mean().alias("seen"),
-            has.mean().alias("suggested"),
-            pl.col("is_right").filter(has).mean().alias("right"),
-            pl.col("is_automatic").mean().alias("automatic_share"),
-            pl.col("is_right").filter("is_automatic").mean().alias("precision"),
+    found = []
+    for (family, fault), mine in late.group_by("family", "fault"):
+        suggested = mine.filter(pl.col("suggested").is_not_null())
+        automatic = mine.filter("is_automatic")
+        found.append(
+            {
+                "family": family,
+                "fault": fault,
+                "faults": mine.height,
+                "seen": _mean(mine["status"] != "unseen"),
+                "suggested": suggested.height / mine.height,
+                "right": _mean(suggested["is_right"]),
+                "automatic_share": automatic.height / mine.height,
+                "precision": _mean(automatic["is_right"]),
+                "formula_share": best_share(mine, mine["formula"], 0.98),
+                **honesty(_judged(mine)),
+            }
         )
-        .sort("family", "faults", descending=[False, True])
+    return pl.DataFrame(found).sort("family", "faults", descending=[False, True])
+
+
+def _judged(log: pl.DataFrame) -> pl.DataFrame:
+    return log.filter(
+        pl.col("suggested").is_not_null(), pl.col("confidence").is_not_null(), pl.col("is_accepted").is_not_null()
     )
 
 
@@ -102,13 +129,23 @@ def interval(values: Sequence[float], *, certainty: float = 0.90) -> tuple[float
 
 
 def honesty(asked: pl.DataFrame) -> Mapping[str, float]:
-    """How honest and how sharp ``confidence`` is of what then ``is_right``; NaN with fewer than 50 rows or one outcome."""
-    names = ("calibration_error", "noise_floor", "brier_skill", "area_under_roc")
+    """How honest ``confidence`` is of what then ``is_accepted``, and how sharply it tells what ``is_right``.
+
+    NaN with fewer than 50 rows or one outcome.
+    """
+    names = ("calibration_error", "calibration_error_of_truth", "noise_floor", "brier_skill", "area_under_roc")
     truth, said = asked["is_right"].to_numpy(), asked["confidence"].to_numpy()
+    accepted = asked["is_accepted"].to_numpy()
     if len(truth) < 50 or truth.all() or not truth.any():
         return dict.fromkeys(names, float("nan"))
     naive = brier(truth, np.full(len(truth), truth.mean()))
-    told = (adaptive_error(truth, said), noise_floor(said), 1 - brier(truth, said) / naive, area_under_roc(truth, said))
+    told = (
+        adaptive_error(accepted, said),
+        adaptive_error(truth, said),
+        noise_floor(said),
+        1 - brier(truth, said) / naive,
+        area_under_roc(truth, said),
+    )
     return dict(zip(names, map(float, told), strict=True))
 
 

@@ -29,6 +29,14 @@ def test_uneven_weights_count_as_fewer_labels():
     assert Calibration().fit(truth, accepted, weight=weight).method_ == "temperature"
 
 
+def test_the_interval_says_something_with_few_labels_too():
+    truth, accepted = labelled(150)
+    few = Calibration().fit(truth, accepted).predict(np.array([0.05, 0.95]))
+    assert few.lower[1] > 0.6
+    assert few.upper[0] < 0.4
+    assert (few.upper - few.lower).min() > 0.01
+
+
 @pytest.mark.parametrize("rows", [150, 600, 4000])
 def test_bold_scores_become_true_ones(rows):
     truth, accepted = labelled(rows)
