@@ -2,8 +2,9 @@
 
 Two streams are watched apart, since they are errors of different things: *automatic*, what blind audits and undos say of
 corrections made without asking, for each corrector x rule and each pattern of it; and *human*, what people say of
-suggestions they were asked about, for each pattern. Over a whole rule the human stream would ring whenever its easy
-patterns become automatic and leave the hard ones to people.
+suggestions they were asked about, for each pattern, if the product was confident of them. Counting the doubtful ones
+too, the human stream would ring whenever the easy part becomes automatic and leaves the hard one to people; so it would
+over a whole rule, whose easy patterns become automatic first.
 
 Changes follow from the decisions that stand and from nothing else: every process finds the same ones, and a decision
 taken back takes its alarm along. They are kept in a table, so that the page sees at once what a job has found.
@@ -50,6 +51,10 @@ RAISED_AUDIT_SHARE = 0.10
 
 AUDITS_AFTER_ALARM = 30
 """Audits after which the usual share is enough again: with none of them wrong, the error is below 9.5 % (95 %, Clopper-Pearson)."""
+
+CONFIDENT = 0.80
+"""Confidence from which an answer of people counts here: the mission's floor, below which nothing is made without asking.
+A constant, not the setting: an alarm that has rung does not go away when the floor is moved."""
 
 _AUTOMATIC = ("audit", "undo")
 _GROUP = ("corrector", "rule_id", "pattern_id")
@@ -101,7 +106,7 @@ class Watch:
         return self._store.frame(query.order_by(table.c.rang_at, table.c.change_id), CHANGES)
 
     def _take(self, decisions: pl.DataFrame) -> Iterator[tuple[tuple[str, ...], Change, _Group]]:
-        judged = decisions.filter(pl.col("corrector") != "").with_columns(
+        judged = decisions.filter(pl.col("corrector") != "", _speaks()).with_columns(
             pl.when(pl.col("origin").is_in(_AUTOMATIC))
             .then(pl.lit("automatic"))
             .otherwise(pl.lit("human"))
@@ -180,7 +185,7 @@ def demotions(decisions: pl.DataFrame, changes: pl.DataFrame, policy: Policy) ->
     """What has become of the groups that have had an alarm: ``corrector, rule_id, pattern_id, is_demoted, audit_share, before, after``.
 
     A group is demoted until the decisions after the change alone, without what was believed before, prove an error rate
-    within the budget; at the usual settings that takes 45 approvals in a row. After the alarm the audit share is raised,
+    within the budget of what the product is confident of; at the usual settings that takes 45 approvals in a row. After the alarm the audit share is raised,
     until `AUDITS_AFTER_ALARM` audits have been made. ``before`` and ``after`` are the error rates around the last rise.
 
     Parameters
@@ -203,14 +208,14 @@ def demotions(decisions: pl.DataFrame, changes: pl.DataFrame, policy: Policy) ->
         .filter(pl.col("rang_at").is_not_null())
     )
     whole, own = groups.filter(pl.col("pattern_id") == ""), groups.filter(pl.col("pattern_id") != "")
-    held = ("sequence", "verdict", "origin")
+    held = ("sequence", "verdict", "origin", "confidence")
     members = pl.concat(
         [
             whole.join(decisions.select("corrector", "rule_id", *held), on=["corrector", "rule_id"], how="left"),
             own.join(decisions.select(*_GROUP, *held), on=_GROUP, how="left"),
         ]
     )
-    after = pl.col("sequence") >= pl.col("since")
+    after = (pl.col("sequence") >= pl.col("since")) & _speaks()
     counted = members.group_by(*_GROUP, "before", "after").agg(
         after.fill_null(False).sum().alias("decided"),
         (after & (pl.col("verdict") != "approved")).fill_null(False).sum().alias("wrong"),
@@ -263,6 +268,11 @@ def alarm_texts(trust: pl.DataFrame) -> list[str]:
         f"{row['after'] * 100:.0f} % were wrong in the latest decisions, {row['before'] * 100:.0f} % before"
         for row in demoted.iter_rows(named=True)
     ]
+
+
+def _speaks() -> pl.Expr:
+    """Whether a decision says how good automatic corrections are, or would be."""
+    return pl.col("origin").is_in(_AUTOMATIC) | (pl.col("confidence") >= CONFIDENT).fill_null(False)
 
 
 def _row(names: tuple[str, ...], change: Change, group: _Group) -> dict[str, object]:

@@ -18,9 +18,9 @@ def change(*, since=51, rang_at=60, pattern_id="p", before=0.0, after=0.9, strea
     return pl.DataFrame([row | {"noticed_at": None}], schema=CHANGES)
 
 
-def decisions(verdicts, *, origin="review", first=1, **group):
+def decisions(verdicts, *, origin="review", first=1, confidence=0.9, **group):
     rows = [
-        {**PATTERN, **group, "sequence": first + place, "verdict": verdict, "origin": origin}
+        {**PATTERN, **group, "sequence": first + place, "verdict": verdict, "origin": origin, "confidence": confidence}
         for place, verdict in enumerate(verdicts)
     ]
     return pl.DataFrame(rows)
@@ -110,6 +110,20 @@ def test_streams_are_watched_apart(workspace, monkeypatch):
     assert found["pattern_id"].to_list() == ["", "p"]
     assert set(found["stream"]) == {"automatic"}
     assert set(found["since"]) == {121}
+
+
+def test_doubtful_suggestions_that_are_refused_neither_ring_nor_keep_a_pattern_demoted(workspace, monkeypatch):
+    easy = decisions(["approved"] * 60)
+    hard = decisions(["rejected"] * 20, first=61, confidence=0.6)
+    monkeypatch.setattr(drift, "decision_state", lambda store: (80, 0))
+    monkeypatch.setattr(drift, "decisions_frame", lambda store, after: pl.concat([easy, hard]))
+    assert workspace.watch.look().is_empty()
+    better = decisions(["approved"] * 45, first=81)
+    past = pl.concat([easy, hard, better])
+    assert not trust_of(past, change(since=81, rang_at=90))["is_demoted"]
+    assert not trust_of(past, change(since=61, rang_at=90))["is_demoted"]
+    refused = decisions(["rejected"] * 20, first=126)
+    assert trust_of(pl.concat([past, refused]), change(since=61, rang_at=90))["is_demoted"]
 
 
 def test_demotion_ends_when_the_decisions_after_the_change_prove_it():
