@@ -1,15 +1,16 @@
-"""The demo: invented shops on offline twins, two days of business, and a reviewer who knows the truth of day one.
+"""The demo: invented shops on offline twins, days of business, and reviewers who know the truth and slip now and then.
 
-Day one arrives, nothing has been learned, so every suggestion waits for a person; a simulated reviewer answers most of
-them. Day two brings other products with the same kinds of faults, and now the product corrects what it has earned the
-right to correct. Nothing here is scripted beyond the reviewer: the counts are what the loop came to.
+Day one arrives, nothing has been learned, so every suggestion waits for a person; simulated reviewers answer most of
+them. Every later day brings other products with the same kinds of faults, and now the product corrects what it has earned
+the right to correct. Nothing here is scripted beyond the reviewers: the counts are what the loop came to.
 """
 
 from __future__ import annotations
 
 import html
+import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,14 +24,22 @@ from engine.settings import load_settings
 from engine.types import Status, Verdict
 from engine.workspace import Workspace
 
-__all__ = ["Demo", "open_demo", "sandbox"]
+__all__ = ["Demo", "demo_workspace", "open_demo", "sandbox"]
 
-REVIEWER = "demo reviewer"
+REVIEWERS = {"ana": 0.0, "bo": 0.01, "chris": 0.04}
+"""Simulated reviewers and the share of answers in which each says the opposite of what is true."""
+
+_PAGE = 40
+"""Issues that are answered in one go. They come in any order: approvals first would be a change of times to the training."""
+
 _REVIEWED_SHARE = 0.8
-"""The rest of day one stays in the queue, for the visitor to decide."""
+"""The rest stays in the queue, for the visitor to decide."""
 
 _PRODUCTS, _ORDERS = 600, 140
 """Products and orders of a day, over all shops together."""
+
+
+_SHOPS_TO_LEARN_FROM, _DAYS_TO_LEARN_FROM = ("shopify", "woocommerce", "magento"), 5
 
 
 class SimulatedTime:
@@ -55,13 +64,13 @@ class SimulatedTime:
 
 @contextmanager
 def sandbox(
-    names: list[str] | None = None, *, seed: int = 0, port: int = 0, **options: Any
+    names: Sequence[str] | None = None, *, seed: int = 0, port: int = 0, **options: Any
 ) -> Iterator[dict[str, Twin]]:
     """Running twins by platform; all of them when no names are given.
 
     Parameters
     ----------
-    names : list of str or None
+    names : sequence of str or None
     seed, port : int
         Of the first twin; each further one gets the next.
     **options
@@ -72,7 +81,7 @@ def sandbox(
     ConfigError
         For a platform without a twin.
     """
-    wanted = names or list(twins())
+    wanted = list(names or twins())
     if unknown := [name for name in wanted if name not in twins()]:
         raise ConfigError(f"There is no twin of {', '.join(unknown)}. Twins: {', '.join(twins())}.")
     make = options.pop("catalogue", make_catalogue)
@@ -99,28 +108,27 @@ class Demo:
         self.workspace = workspace
         self.twins = running
         self._seed = seed
+        self._chance = random.Random(seed)
+        self._truth: dict[str, bool] = {}
         self._totals: dict[str, dict[str, Any]] = {
             name: {"name": name, "channel": twin.name} | dict.fromkeys(_COUNTED, 0) for name, twin in running.items()
         }
 
-    def run(self, say: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
-        """Both days; gives ``{"connections": [...], "metrics": {...}}``."""
+    def run(self, say: Callable[[str], None] = lambda _: None, *, days: int = 2) -> dict[str, Any]:
+        """So many days, 1 or more; the reviewers leave the last one to the visitor. Gives ``{"connections": [...], "metrics": {...}}``."""
         for name, twin in self.twins.items():
             self.workspace.connect(twin.name, name=name, credentials=twin.credentials, by="demo")
             check = self.workspace.check(name)
             say(f"{name}: {'; '.join(check.messages)}")
-        for name in self.twins:
-            say(f"day 1  {self._sync(name)}")
-        say(f"day 1  the simulated reviewer decided {self._review()} issues")
-        try:
-            training = self.workspace.train(by="demo")
-            say(f"night  trained version {training.version} on {training.decisions} decisions; {training.explanation}")
-        except ModelError as error:
-            say(f"night  {error}")
-        for number, (name, twin) in enumerate(self.twins.items()):
-            self._sync(name, kinds=())
-            twin.state.add(_catalogue(self._seed + number, len(self.twins), day=2))
-            say(f"day 2  {self._sync(name)}")
+        for day in range(1, days + 1):
+            for number, (name, twin) in enumerate(self.twins.items()):
+                if day > 1:
+                    self._sync(name, kinds=())
+                    twin.state.add(_catalogue(self._seed + number, len(self.twins), day=day))
+                say(f"day {day}  {self._sync(name)}")
+            if day < days:
+                say(f"day {day}  the simulated reviewers decided {self._review()} issues")
+                say(f"night  {self._train()}")
         figures = self.workspace.metrics()
         return {
             "connections": list(self._totals.values()),
@@ -135,16 +143,39 @@ class Demo:
         shown = ", ".join(f"{run.counts[one]} {one.replace('_', '-')}" for one in _COUNTED if run.counts[one])
         return f"{name}: {shown or 'nothing new'}"
 
+    def _train(self) -> str:
+        try:
+            training = self.workspace.train(by="demo")
+        except ModelError as error:
+            return str(error)
+        return f"trained version {training.version} on {training.decisions} decisions; {training.explanation}"
+
     def _review(self) -> int:
-        """Answer most of the queue as somebody who knows the truth would."""
-        decided = 0
+        """Answer most of the queue as people who know the truth would, then look at what a second person is asked about."""
+        asked: list[str] = []
         for name, twin in self.twins.items():
             waiting = self.workspace.issues(status=Status.PENDING, connection=name)
             waiting = waiting.sample(fraction=_REVIEWED_SHARE, seed=self._seed)
-            for verdict, rows in _verdicts(self.workspace, waiting, twin.state.truth()).items():
-                if rows:
-                    decided += self.workspace.decide(rows, verdict, by=REVIEWER)
-        return decided
+            found = _judged(self.workspace, waiting, twin.state.truth())
+            self._truth |= found
+            asked += found
+        self._chance.shuffle(asked)
+        for first in range(0, len(asked), _PAGE):
+            answers: dict[tuple[str, Verdict], list[str]] = {}
+            for issue_id in asked[first : first + _PAGE]:
+                reviewer = self._chance.choice(list(REVIEWERS))
+                answers.setdefault((reviewer, self._verdict(reviewer, issue_id)), []).append(issue_id)
+            for (reviewer, verdict), issue_ids in answers.items():
+                self.workspace.decide(issue_ids, verdict, by=reviewer)
+        for reviewer in REVIEWERS:
+            again = self.workspace.second_reviews(by=reviewer)
+            for decision_id, issue_id in again.select("decision_id", "issue_id").iter_rows():
+                self.workspace.second_review(decision_id, self._verdict(reviewer, issue_id), by=reviewer)
+        return len(asked)
+
+    def _verdict(self, reviewer: str, issue_id: str) -> Verdict:
+        slips = self._chance.random() < REVIEWERS[reviewer]
+        return Verdict.APPROVED if self._truth[issue_id] != slips else Verdict.REJECTED
 
 
 def _catalogue(seed: int, shops: int, day: int = 1) -> Catalogue:
@@ -155,16 +186,14 @@ def _catalogue(seed: int, shops: int, day: int = 1) -> Catalogue:
 _COUNTED = ("products", "orders", "issues", "auto_corrected", "pending", "pushed", "verified", "failed")
 
 
-def _verdicts(workspace: Workspace, waiting: pl.DataFrame, truth: pl.DataFrame) -> dict[Verdict, list[str]]:
-    """Approve what is true, reject what is false, leave what nobody can know."""
+def _judged(workspace: Workspace, waiting: pl.DataFrame, truth: pl.DataFrame) -> dict[str, bool]:
+    """Issue to whether its suggestion is true; what nobody can know is left out."""
     known = {(row["record"], row["field"]): row["right"] for row in truth.iter_rows(named=True)}
-    found: dict[Verdict, list[str]] = {Verdict.APPROVED: [], Verdict.REJECTED: []}
+    found: dict[str, bool] = {}
     for row in waiting.filter(pl.col("suggested").is_not_null()).iter_rows(named=True):
         right = known.get((row["record_key"], row["field"]))
-        if right is None:
-            continue
-        value = workspace.suggested_value(row["issue_id"])
-        found[Verdict.APPROVED if agrees(value, right) else Verdict.REJECTED].append(row["issue_id"])
+        if right is not None:
+            found[row["issue_id"]] = agrees(workspace.suggested_value(row["issue_id"]), right)
     return found
 
 
@@ -174,7 +203,7 @@ def agrees(value: str, right: str) -> bool:
 
 
 @contextmanager
-def open_demo(folder: Path, *, seed: int = 0, names: list[str] | None = None) -> Iterator[Demo]:
+def open_demo(folder: Path, *, seed: int = 0, names: Sequence[str] | None = None) -> Iterator[Demo]:
     """A demo in a folder of its own, its twins running until the block ends.
 
     Raises
@@ -183,17 +212,35 @@ def open_demo(folder: Path, *, seed: int = 0, names: list[str] | None = None) ->
         When the folder holds an earlier demo.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    database = folder / "channelmend.db"
-    if database.exists():
+    if _database(folder).exists():
         raise ConfigError(f"{folder} holds an earlier demo; remove it or choose another folder with --folder.")
-    settings = load_settings(
-        database=f"sqlite:///{database}", lake=folder / "lake", key_file=folder / "channelmend.key", seed=seed
-    )
     simulated, shops = SimulatedTime(), len(names or twins())
     with sandbox(names, seed=seed, catalogue=lambda number: _catalogue(number, shops), clock=simulated.now) as running:
-        workspace = Workspace(settings=settings)
+        workspace = _workspace(folder, seed)
         workspace.connector_options = {"sleep": simulated.sleep, "clock": simulated.seconds}
         try:
             yield Demo(workspace, {f"{name}-shop": twin for name, twin in running.items()}, seed)
         finally:
             workspace.close()
+
+
+def demo_workspace(folder: str | Path, *, seed: int = 0, say: Callable[[str], None] = lambda _: None) -> Workspace:
+    """The workspace of a demo, without its shops: that of the folder or, where there is none, of days and shops to learn from.
+
+    The notebooks look at it. Making it takes about a minute.
+    """
+    if not _database(Path(folder)).exists():
+        with open_demo(Path(folder), seed=seed, names=_SHOPS_TO_LEARN_FROM) as demo:
+            demo.run(say, days=_DAYS_TO_LEARN_FROM)
+    return _workspace(Path(folder), seed)
+
+
+def _database(folder: Path) -> Path:
+    return folder / "channelmend.db"
+
+
+def _workspace(folder: Path, seed: int) -> Workspace:
+    settings = load_settings(
+        database=f"sqlite:///{_database(folder)}", lake=folder / "lake", key_file=folder / "channelmend.key", seed=seed
+    )
+    return Workspace(settings=settings)

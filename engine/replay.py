@@ -38,6 +38,7 @@ HISTORY: dict[str, pl.DataType | type[pl.DataType]] = {
     "candidate_id": pl.String,
     "pattern_id": pl.String,
     "connection": pl.String,
+    "channel": pl.String,
     "kind": pl.String,
     "field": pl.String,
     "rule_id": pl.String,
@@ -50,19 +51,23 @@ HISTORY: dict[str, pl.DataType | type[pl.DataType]] = {
     "pattern_approved": pl.Float64,
     "sequence": pl.Int64,
     "closed_at": pl.Datetime("us", "UTC"),
+    "closed_by": pl.String,
+    "formula": pl.Float64,
     "was_automatic": pl.Boolean,
     "is_judged": pl.Boolean,
     "is_wrong": pl.Boolean,
 }
 """Schema of `History.look`, one row a past issue with a suggestion.
 
-``was_automatic``: the policy of the time let it pass, to be corrected or to be audited. ``is_judged``: a person was asked
+``confidence``, ``lower``, ``error_bound`` and ``formula`` (the mission's) are what was said before anybody decided.
+``closed_by``: who decided, empty for a correction that stands as it was made. ``was_automatic``: the policy of the time let it pass, to be corrected or to be audited. ``is_judged``: a person was asked
 about it. ``is_wrong``: a person did not approve it, or undid it. ``sequence`` is null where nobody has decided.
 """
 
 _COLUMNS = (
-    "c.issue_id, c.candidate_id, i.pattern_id, i.connection, i.kind, i.field, i.rule_id, i.record_key, c.corrector, c.confidence, "
-    "c.lower, c.error_bound, c.evidence, CAST(c.features ->> 'pattern_approved' AS DOUBLE PRECISION) AS pattern_approved"
+    "c.issue_id, c.candidate_id, i.pattern_id, i.connection, i.channel, i.kind, i.field, i.rule_id, i.record_key, c.corrector, c.confidence, "
+    "c.lower, c.error_bound, c.evidence, CAST(c.features ->> 'pattern_approved' AS DOUBLE PRECISION) AS pattern_approved, "
+    "CAST(c.features ->> 'formula' AS DOUBLE PRECISION) AS formula"
 )
 _OVERLAP = timedelta(minutes=10)
 """Corrections are read again for so long: one is dated when it is made, and seen when its transaction ends."""
@@ -103,7 +108,7 @@ class History:
 
     def _decided(self, *, after: int) -> pl.DataFrame:
         frame = self._store.arrow(
-            f"SELECT {_COLUMNS}, d.sequence, {self._time('d.decided_at')} AS closed_at, d.origin IN ('audit', 'undo') AS was_automatic, "
+            f"SELECT {_COLUMNS}, d.sequence, {self._time('d.decided_at')} AS closed_at, d.decided_by AS closed_by, d.origin IN ('audit', 'undo') AS was_automatic, "
             "d.origin IN ('review', 'audit') AS is_judged, d.human_decision <> 'approved' AS is_wrong "
             "FROM correction_decisions d JOIN candidates c ON c.candidate_id = d.candidate_id JOIN issues i ON i.issue_id = c.issue_id "
             f"WHERE d.undone_at IS NULL AND d.sequence > {after} ORDER BY d.sequence"
@@ -117,7 +122,7 @@ class History:
             first = self._automatic_until - _OVERLAP
             since = f"AND x.written_at >= '{first.replace(tzinfo=None) if self._store.is_sqlite else first}'"
         frame = self._store.arrow(
-            f"SELECT {_COLUMNS}, NULL AS sequence, {self._time('x.written_at')} AS closed_at, 1 = 1 AS was_automatic, "
+            f"SELECT {_COLUMNS}, NULL AS sequence, {self._time('x.written_at')} AS closed_at, '' AS closed_by, 1 = 1 AS was_automatic, "
             "1 = 0 AS is_judged, 1 = 0 AS is_wrong "
             "FROM corrections x JOIN candidates c ON c.issue_id = x.issue_id AND c.rank = 1 JOIN issues i ON i.issue_id = x.issue_id "
             f"WHERE x.is_automatic AND x.undoes IS NULL AND x.status <> 'undone' {since} ORDER BY x.written_at, x.correction_id"

@@ -72,6 +72,7 @@ def demo(
     ] = None,
     port: Annotated[int, typer.Option(help="Port of the page; 0 takes a free one.")] = 7860,
     seed: Annotated[int, typer.Option(help="Another seed, other shops.")] = 0,
+    days: Annotated[int, typer.Option(min=1, help="Days of business; more days, more that is learned.")] = 2,
     as_json: AsJson = False,
 ) -> None:
     """Run the main job on invented shops: sync, validate, suggest, correct, push, verify, and open the page."""
@@ -84,7 +85,7 @@ def demo(
         say = (lambda text: None) if as_json else (lambda text: out.print(f"  {escape(text)}"))
         if not as_json:
             out.print("[bold]Channelmend demo[/]: invented shops on offline twins, nothing leaves this machine\n")
-        result = running.run(say)
+        result = running.run(say, days=days)
         if as_json:
             print_json(result)
         else:
