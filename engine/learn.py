@@ -22,7 +22,8 @@ from engine.store.database import Store
 from engine.store.decisions import decisions_frame
 from engine.versions import champion, code_version, crown, name_of, open_registry, shadowed, trained_until
 from models.confidence import CATEGORICAL, FEATURES, ConfidenceModel
-from models.evaluate import Gain, evaluate, paired_gain, reliability_figure, risk_coverage_figure
+from models.evaluate import Gain, evaluate, paired_gain
+from models.figures import reliability_figure, risk_coverage_figure
 
 if TYPE_CHECKING:
     from engine.workspace import Workspace

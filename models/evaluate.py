@@ -1,4 +1,4 @@
-"""How honest and how useful a confidence is: measures with intervals, and the picture of them.
+"""How honest and how useful a confidence is: measures with intervals. Their pictures are in `models.figures`.
 
 Calibration errors are never zero, not even for a perfect model, because labels are few; the floor beside the error says
 how much of it chance alone explains.
@@ -6,9 +6,9 @@ how much of it chance alone explains.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -16,10 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from models.risk import lower_bound, upper_bound
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = [
     "Gain",
@@ -29,11 +25,10 @@ __all__ = [
     "coverage_at_precision",
     "noise_floor",
     "evaluate",
+    "group_table",
     "log_loss",
     "paired_gain",
-    "reliability_figure",
     "reliability_table",
-    "risk_coverage_figure",
     "risk_coverage_table",
 ]
 
@@ -41,8 +36,8 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 _BINS = 15
-_FEWEST_IN_BIN = 20
-_COLOURS = ("#0b6e8f", "#d1752a", "#7a8b3c", "#8e5aa8", "#5f6b76")
+FEWEST_IN_BIN = 20
+"""Rows that a share is told of."""
 
 
 def brier(accepted: ArrayLike, confidence: ArrayLike) -> float:
@@ -245,47 +240,57 @@ def reliability_table(accepted: ArrayLike, confidence: ArrayLike, *, bins: int =
     )
 
 
-def reliability_figure(accepted: ArrayLike, confidences: Mapping[str, ArrayLike]) -> Figure:
-    """Reliability diagram of several models over the same rows, with the spread of their confidences below.
+def group_table(groups: ArrayLike, accepted: ArrayLike, confidence: ArrayLike, *, fewest: int = 20) -> pl.DataFrame:
+    """The same for each group, of whatever kind: was what was promised of it kept?
 
     Parameters
     ----------
-    accepted : array-like of bool, shape (n,)
-    confidences : mapping of str to array-like of float
-        Model to its confidences; the first is drawn with its intervals.
+    groups : array-like of str, shape (n,)
+        Rule, channel, reviewer.
+    fewest : int
+        Rows that a group needs to be told of.
 
     Returns
     -------
-    matplotlib.figure.Figure
-        Bound to no window; save it with `savefig`.
+    polars.DataFrame
+        One row a group, the largest first: ``group``, ``rows``, ``confidence`` (mean), ``accepted`` (share), ``low`` and ``high``
+        (95 % Clopper-Pearson interval of that share), ``calibration_error``, ``calibration_noise`` (see `noise_floor`) and
+        ``is_kept`` (whether the mean confidence lies in the interval).
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 7.2), layout="constrained", facecolor="white")
-    above, below = figure.subplots(2, 1, height_ratios=[3.2, 1], sharex=True)
-    above.plot([0, 1], [0, 1], color="#9aa3ad", linewidth=1, linestyle=(0, (4, 3)), label="as promised")
-    for place, (name, confidence) in enumerate(confidences.items()):
-        table, colour = reliability_table(accepted, confidence), _COLOURS[place % len(_COLOURS)]
-        x, y = table["confidence"].to_numpy(), table["accepted"].to_numpy()
-        label = f"{name}: Brier {brier(accepted, confidence):.3f}, ECE {adaptive_error(accepted, confidence):.3f}"
-        label += f" (floor {noise_floor(confidence):.3f})"
-        above.plot(x, y, marker="o", markersize=4.5, linewidth=1.6, color=colour, label=label, zorder=9 - place)
-        if place == 0:
-            above.fill_between(x, table["low"].to_numpy(), table["high"].to_numpy(), color=colour, alpha=0.14, lw=0)
-        below.hist(
-            np.asarray(confidence, dtype=float),
-            bins=np.linspace(0, 1, 41).tolist(),
-            histtype="step",
-            color=colour,
-            lw=1.4,
+    y, p = _checked(accepted, confidence)
+    names = np.asarray(groups).astype(str)
+    told = [name for name, rows in zip(*np.unique(names, return_counts=True), strict=True) if rows >= fewest]
+    found = [
+        {
+            "group": str(name),
+            "rows": int(mine.sum()),
+            "hits": int(y[mine].sum()),
+            "confidence": float(p[mine].mean()),
+            "calibration_error": adaptive_error(y[mine], p[mine]),
+            "calibration_noise": noise_floor(p[mine]),
+        }
+        for name in told
+        if (mine := names == name).any()
+    ]
+    schema = {"group": pl.String, "rows": pl.Int64, "hits": pl.Int64, "confidence": pl.Float64}
+    schema |= {"calibration_error": pl.Float64, "calibration_noise": pl.Float64}
+    return (
+        pl.DataFrame(found, schema=schema)
+        .with_columns((pl.col("hits") / pl.col("rows")).alias("accepted"), *_interval())
+        .with_columns(pl.col("confidence").is_between("low", "high").alias("is_kept"))
+        .sort("rows", "group", descending=[True, False])
+        .select(
+            "group",
+            "rows",
+            "confidence",
+            "accepted",
+            "low",
+            "high",
+            "calibration_error",
+            "calibration_noise",
+            "is_kept",
         )
-    above.set(ylabel="share accepted", xlim=(0, 1), ylim=(0, 1.005))
-    above.set_title(f"Is the confidence honest?  {np.size(accepted):,} decisions", loc="left", fontsize=11)
-    above.legend(frameon=False, fontsize=8.5, loc="upper left")
-    below.set(xlabel="confidence", ylabel="candidates")
-    for axes in (above, below):
-        _plain(axes)
-    return figure
+    )
 
 
 def risk_coverage_table(accepted: ArrayLike, confidence: ArrayLike) -> pl.DataFrame:
@@ -317,69 +322,6 @@ def risk_coverage_table(accepted: ArrayLike, confidence: ArrayLike) -> pl.DataFr
     )
 
 
-def risk_coverage_figure(accepted: ArrayLike, confidences: Mapping[str, ArrayLike], *, budget: float = 0.05) -> Figure:
-    """How much could be done without asking, and how much of that would be wrong, for every threshold.
-
-    Parameters
-    ----------
-    accepted : array-like of bool, shape (n,)
-    confidences : mapping of str to array-like of float
-        Model to its confidences; the first is drawn with its intervals.
-    budget : float
-        Error budget, drawn as a line, 0..1.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Bound to no window; save it with `savefig`.
-    """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import PercentFormatter
-
-    figure = Figure(figsize=(6.4, 4.6), layout="constrained", facecolor="white")
-    axes = figure.subplots()
-    most = max(2.5 * budget, 1.15 * float(1 - np.mean(_checked(accepted, next(iter(confidences.values())))[0])))
-    axes.axhspan(0, budget, color="#e9f2ec", zorder=0)
-    axes.text(0.99, budget * 0.5, "within the error budget", ha="right", va="center", color="#3f7a56", fontsize=8.5)
-    for place, (name, confidence) in enumerate(confidences.items()):
-        table, colour = risk_coverage_table(accepted, confidence), _COLOURS[place % len(_COLOURS)]
-        x, y = table["coverage"].to_numpy(), table["wrong"].to_numpy()
-        reached = coverage_at_precision(accepted, confidence, precision=1 - budget)
-        axes.step(
-            x,
-            y,
-            where="post",
-            color=colour,
-            linewidth=1.6,
-            zorder=9 - place,
-            label=f"{name}: {reached:.0%} within the budget",
-        )
-        if place == 0:
-            told = x >= _FEWEST_IN_BIN / np.size(accepted)
-            low, high = table["low"].to_numpy()[told], table["high"].to_numpy()[told]
-            axes.fill_between(x[told], low, high, step="post", color=colour, alpha=0.14, lw=0)
-        if reached:
-            axes.plot(reached, y[np.searchsorted(x, reached)], marker="o", markersize=5, color=colour, zorder=10)
-    axes.set(
-        xlabel="corrected without asking",
-        ylabel="of these, refused by people",
-        xlim=(0, 1.005),
-        ylim=(0, min(most, 1.0)),
-    )
-    axes.set_title(f"What would each threshold cost?  {np.size(accepted):,} decisions", loc="left", fontsize=11)
-    axes.legend(frameon=False, fontsize=8.5, loc="upper left")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, decimals=0))
-    _plain(axes)
-    return figure
-
-
-def _plain(axes: Axes) -> None:
-    axes.grid(color="#e6e9ec", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
 def _interval() -> list[pl.Expr]:
     """95 % Clopper-Pearson interval of ``hits`` among ``rows`` as the columns ``low`` and ``high``."""
     pair = pl.struct("hits", "rows")
@@ -396,7 +338,7 @@ def _ends(pair: pl.Series, *, upper: bool) -> pl.Series:
 
 
 def _bins(confidence: FloatArray, bins: int) -> NDArray[np.intp]:
-    wanted = max(1, min(bins, len(confidence) // _FEWEST_IN_BIN))
+    wanted = max(1, min(bins, len(confidence) // FEWEST_IN_BIN))
     edges = np.unique(np.quantile(confidence, np.linspace(0, 1, wanted + 1)[1:-1])) if wanted > 1 else np.empty(0)
     return np.searchsorted(edges, confidence, side="left")
 

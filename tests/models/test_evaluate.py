@@ -1,7 +1,5 @@
 """Measures of a confidence: known values, agreement with scikit-learn, and what chance alone gives."""
 
-import io
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,12 +12,11 @@ from models.evaluate import (
     brier,
     coverage_at_precision,
     evaluate,
+    group_table,
     log_loss,
     noise_floor,
     paired_gain,
-    reliability_figure,
     reliability_table,
-    risk_coverage_figure,
     risk_coverage_table,
 )
 
@@ -131,16 +128,17 @@ def test_every_threshold_is_told_with_what_it_would_have_done(rows):
         assert row["wrong"] <= row["high"] + 1e-12
 
 
-@pytest.mark.parametrize("draw", [reliability_figure, risk_coverage_figure])
-def test_figures_are_drawn_of_few_rows_of_one_kind(draw):
-    draw([True] * 3, {"model": [0.9, 0.9, 0.8]}).savefig(io.BytesIO(), format="png")
-
-
-def test_the_figure_is_drawn_without_a_window():
-    y, p = honest(400)
-    figure = reliability_figure(y, {"model": p, "formula": np.round(p, 1)})
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png")
-    assert drawn.getvalue().startswith(b"\x89PNG")
-    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert [label.partition(":")[0] for label in labels] == ["as promised", "model", "formula"]
+def test_each_group_is_told_of_apart_and_small_ones_are_left_out():
+    y, p = honest(3000)
+    groups = np.array(["kept", "broken", "few"])[np.r_[np.zeros(2000), np.ones(990), np.full(10, 2)].astype(int)]
+    promised = np.where(groups == "broken", 1 - (1 - p) / 4, p)
+    table = group_table(groups, y, promised)
+    assert table["group"].to_list() == ["kept", "broken"]
+    assert table["rows"].to_list() == [2000, 990]
+    assert table["is_kept"].to_list() == [True, False]
+    kept, broken = table.rows(named=True)
+    assert kept["accepted"] == pytest.approx(y[:2000].mean())
+    assert kept["low"] < kept["accepted"] < kept["high"]
+    assert kept["calibration_error"] < 2 * kept["calibration_noise"]
+    assert broken["calibration_error"] > 3 * broken["calibration_noise"]
+    assert group_table(["few"], [True], [0.5]).is_empty()

@@ -8,7 +8,7 @@ import pytest
 
 from models.confidence import ConfidenceModel
 from models.errors import ModelFileError, RegistryError
-from models.evaluate import reliability_figure
+from models.figures import reliability_figure
 from models.registry import Registry
 
 
