@@ -39,7 +39,8 @@ _PRODUCTS, _ORDERS = 600, 140
 """Products and orders of a day, over all shops together."""
 
 
-_SHOPS_TO_LEARN_FROM, _DAYS_TO_LEARN_FROM = ("shopify", "woocommerce", "magento"), 5
+_SHOPS_TO_LEARN_FROM, _DAYS_TO_LEARN_FROM, _AUDIT_SHARE_TO_LEARN_FROM = ("shopify", "woocommerce", "magento"), 5, 0.10
+"""Of `demo_workspace`. More is audited than usual, so that a minute's history has something to say of automatic corrections."""
 
 
 class SimulatedTime:
@@ -203,8 +204,8 @@ def agrees(value: str, right: str) -> bool:
 
 
 @contextmanager
-def open_demo(folder: Path, *, seed: int = 0, names: Sequence[str] | None = None) -> Iterator[Demo]:
-    """A demo in a folder of its own, its twins running until the block ends.
+def open_demo(folder: Path, *, seed: int = 0, names: Sequence[str] | None = None, **overrides: Any) -> Iterator[Demo]:
+    """A demo in a folder of its own, its twins running until the block ends; `overrides` are settings of its workspace.
 
     Raises
     ------
@@ -216,7 +217,7 @@ def open_demo(folder: Path, *, seed: int = 0, names: Sequence[str] | None = None
         raise ConfigError(f"{folder} holds an earlier demo; remove it or choose another folder with --folder.")
     simulated, shops = SimulatedTime(), len(names or twins())
     with sandbox(names, seed=seed, catalogue=lambda number: _catalogue(number, shops), clock=simulated.now) as running:
-        workspace = _workspace(folder, seed)
+        workspace = _workspace(folder, seed, **overrides)
         workspace.connector_options = {"sleep": simulated.sleep, "clock": simulated.seconds}
         try:
             yield Demo(workspace, {f"{name}-shop": twin for name, twin in running.items()}, seed)
@@ -230,7 +231,8 @@ def demo_workspace(folder: str | Path, *, seed: int = 0, say: Callable[[str], No
     The notebooks look at it. Making it takes about a minute.
     """
     if not _database(Path(folder)).exists():
-        with open_demo(Path(folder), seed=seed, names=_SHOPS_TO_LEARN_FROM) as demo:
+        audited = {"audit_share": _AUDIT_SHARE_TO_LEARN_FROM}
+        with open_demo(Path(folder), seed=seed, names=_SHOPS_TO_LEARN_FROM, error_budget=audited) as demo:
             demo.run(say, days=_DAYS_TO_LEARN_FROM)
     return _workspace(Path(folder), seed)
 
@@ -239,8 +241,11 @@ def _database(folder: Path) -> Path:
     return folder / "channelmend.db"
 
 
-def _workspace(folder: Path, seed: int) -> Workspace:
-    settings = load_settings(
-        database=f"sqlite:///{_database(folder)}", lake=folder / "lake", key_file=folder / "channelmend.key", seed=seed
-    )
+def _workspace(folder: Path, seed: int, **overrides: Any) -> Workspace:
+    paths = {
+        "database": f"sqlite:///{_database(folder)}",
+        "lake": folder / "lake",
+        "key_file": folder / "channelmend.key",
+    }
+    settings = load_settings(**paths, seed=seed, **overrides)
     return Workspace(settings=settings)

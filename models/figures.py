@@ -17,7 +17,6 @@ from models.evaluate import (
     FEWEST_IN_BIN,
     adaptive_error,
     brier,
-    coverage_at_precision,
     noise_floor,
     reliability_table,
     risk_coverage_table,
@@ -106,7 +105,8 @@ def risk_coverage_figure(accepted: ArrayLike, confidences: Mapping[str, ArrayLik
     for place, (name, confidence) in enumerate(confidences.items()):
         table, colour = risk_coverage_table(accepted, confidence), _COLOURS[place % len(_COLOURS)]
         x, y = table["coverage"].to_numpy(), table["wrong"].to_numpy()
-        reached = coverage_at_precision(accepted, confidence, precision=1 - budget)
+        within = table.filter(pl.col("wrong") <= budget).tail(1)
+        reached = within["coverage"].sum()
         axes.step(
             x,
             y,
@@ -120,8 +120,9 @@ def risk_coverage_figure(accepted: ArrayLike, confidences: Mapping[str, ArrayLik
             told = x >= FEWEST_IN_BIN / np.size(accepted)
             low, high = table["low"].to_numpy()[told], table["high"].to_numpy()[told]
             axes.fill_between(x[told], low, high, step="post", color=colour, alpha=0.14, lw=0)
-        if reached:
-            axes.plot(reached, y[np.searchsorted(x, reached)], marker="o", markersize=5, color=colour, zorder=10)
+        axes.plot(
+            within["coverage"].to_numpy(), within["wrong"].to_numpy(), marker="o", markersize=5, color=colour, zorder=10
+        )
     axes.set(
         xlabel="corrected without asking",
         ylabel="of these, refused by people",
@@ -225,17 +226,17 @@ def cost_figure(table: pl.DataFrame, *, budget: float, unit: str, title: str) ->
     axes.fill_between(x, table["low"].to_numpy(), table["high"].to_numpy(), color=_COLOURS[0], alpha=0.15, lw=0)
     axes.plot(x, total, color=_COLOURS[0], linewidth=1.8)
     top = 1.25 * float(max(total.max(), np.quantile(table["high"].to_numpy(), 0.8)))
-    axes.text(x[-1] * 0.985, asking[-1] * 0.45, "people's time", ha="right", va="center", color=_COLOURS[0], fontsize=9)
-    middle = int(len(x) * 0.75)
-    axes.text(
-        x[middle],
-        asking[middle] + wrong[middle] * 0.5,
-        "wrong changes",
-        ha="center",
-        va="center",
-        color=_COLOURS[1],
-        fontsize=9,
-    )
+    for said, below, height, colour in (("people's time", 0 * x, asking, 0), ("wrong changes", asking, wrong, 1)):
+        if height[-1] > 0.05 * top:
+            axes.text(
+                x[-1] * 0.985,
+                below[-1] + height[-1] / 2,
+                said,
+                ha="right",
+                va="center",
+                color=_COLOURS[colour],
+                fontsize=9,
+            )
     best = int(np.argmin(total))
     force = int(np.argmin(np.abs(x - budget)))
     for place, said in {best: "cheapest", force: "in force"}.items():
@@ -297,11 +298,12 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _plain(axes: Axes, *, percent: str = "") -> None:
-    from matplotlib.ticker import PercentFormatter
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     axes.grid(color="#e6e9ec", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     for name in percent:
         axis = axes.xaxis if name == "x" else axes.yaxis
+        axis.set_major_locator(MaxNLocator(6))
         axis.set_major_formatter(PercentFormatter(1))
