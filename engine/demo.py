@@ -38,8 +38,7 @@ _REVIEWED_SHARE = 0.8
 _PRODUCTS, _ORDERS = 600, 140
 """Products and orders of a day, over all shops together."""
 
-
-_SHOPS_TO_LEARN_FROM, _DAYS_TO_LEARN_FROM, _AUDIT_SHARE_TO_LEARN_FROM = ("shopify", "woocommerce", "magento"), 5, 0.10
+_SHOPS_TO_LEARN_FROM, _DAYS_TO_LEARN_FROM, _AUDIT_SHARE_TO_LEARN_FROM = 3, 5, 0.10
 """Of `demo_workspace`. More is audited than usual, so that a minute's history has something to say of automatic corrections."""
 
 
@@ -232,7 +231,8 @@ def demo_workspace(folder: str | Path, *, seed: int = 0, say: Callable[[str], No
     """
     if not _database(Path(folder)).exists():
         audited = {"audit_share": _AUDIT_SHARE_TO_LEARN_FROM}
-        with open_demo(Path(folder), seed=seed, names=_SHOPS_TO_LEARN_FROM, error_budget=audited) as demo:
+        names = list(twins())[-_SHOPS_TO_LEARN_FROM:]
+        with open_demo(Path(folder), seed=seed, names=names, error_budget=audited) as demo:
             demo.run(say, days=_DAYS_TO_LEARN_FROM)
     return _workspace(Path(folder), seed)
 

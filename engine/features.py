@@ -20,6 +20,10 @@ _COMPARED_CHARACTERS = 400
 _RECENT = 5
 """The mission's formula looks at the last five decisions of a pattern."""
 
+_LIKELY = 0.5
+"""Refusing what was less likely is no surprise. It is most of what people are still asked about once the rest of a pattern
+is automatic, and says nothing against that rest."""
+
 _HERE = ("corrector", "rule_id", "connection")
 
 
@@ -45,7 +49,7 @@ def with_features(
     proposed : polars.DataFrame
         Candidates joined with their questions: schemas ``CANDIDATES`` and ``QUESTIONS``.
     decisions : polars.DataFrame
-        Standing decisions, oldest first, schema ``DECISIONS``.
+        Standing decisions, oldest first, schema ``DECISIONS``, and ``confidence``, which was said before each.
     similar : polars.DataFrame
         `engine.knowledge.Knowledge.similar_patterns` of the patterns in `proposed`.
     frequencies : polars.DataFrame
@@ -81,7 +85,7 @@ def with_counts(rows: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
     rows : polars.DataFrame
         ``corrector, rule_id, connection, pattern_id`` among the columns.
     decisions : polars.DataFrame
-        Oldest first, schema ``DECISIONS``.
+        Oldest first, schema ``DECISIONS``, and ``confidence``, which was said before each.
     """
     counted = (
         (["corrector"], decision_counts(decisions, ("corrector",), "corrector")),
@@ -101,7 +105,11 @@ def _pattern_history(decisions: pl.DataFrame) -> pl.DataFrame:
     return decisions.group_by("pattern_id", "corrector", maintain_order=True).agg(
         pl.len().cast(pl.Float64).alias("pattern_decided"),
         (pl.col("verdict") == "approved").sum().cast(pl.Float64).alias("pattern_approved"),
-        rejected.tail(_RECENT).sum().cast(pl.Float64).alias("pattern_recent_rejections"),
+        (rejected & (pl.col("confidence") >= _LIKELY))
+        .tail(_RECENT)
+        .sum()
+        .cast(pl.Float64)
+        .alias("pattern_recent_surprises"),
         _formula().alias("formula"),
     )
 

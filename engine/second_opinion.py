@@ -212,9 +212,8 @@ def _chances(decisions: pl.DataFrame, workspace: Workspace) -> pl.DataFrame:
     """
     asked = training_frame(workspace.store).drop("decided_at", "sequence")
     about = decisions.filter(pl.col("origin").is_in(["review", "audit"]))
-    rows = about.select("decision_id", "candidate_id", "pattern_id", "connection", "verdict", "sequence").join(
-        asked, on="candidate_id", how="inner", maintain_order="left"
-    )
+    shown = about.select("decision_id", "candidate_id", "pattern_id", "connection", "verdict", "confidence", "sequence")
+    rows = shown.join(asked, on="candidate_id", how="inner", maintain_order="left")
     fold = rows["record_key"].hash(seed=workspace.settings.seed).to_numpy() % _FOLDS
     chance = np.zeros(rows.height)
     for number in np.unique(fold):

@@ -34,7 +34,7 @@ DIRECTIONS: dict[str, int] = {
     "formula": 1,
     "pattern_approved": 1,
     "pattern_refused": -1,
-    "pattern_recent_rejections": -1,
+    "pattern_recent_surprises": -1,
     "same_value_approved": 1,
     "same_value_rejected": -1,
     "neighbour_approval": 1,

@@ -39,7 +39,7 @@ FEATURES = (
     "rejection_similarity",
     "pattern_decided",
     "pattern_approved",
-    "pattern_recent_rejections",
+    "pattern_recent_surprises",
     "rule_decided",
     "rule_approved",
     "connection_decided",
@@ -68,7 +68,7 @@ neighbour_acceptance         acceptance among the nearest decided patterns, weig
 neighbour_similarity         similarity of the nearest decided pattern, -1..1; 0 where there is none
 rejection_similarity         similarity of the nearest pattern that was mostly rejected, -1..1; 0 where there is none
 pattern_decided, _approved   decisions on this pattern and corrector, and approvals among them
-pattern_recent_rejections    rejections among the last five of them, 0..5
+pattern_recent_surprises     rejections among the last five of them where the confidence was 0.5 or more, 0..5
 rule_decided, _approved      the same for all patterns of rule and corrector
 connection_decided, _approved the same for those of the issue's own connection
 corrector_decided, _approved the same for all rules of the corrector
@@ -88,7 +88,7 @@ _MADE_FOR = {"format": ["6"], "features": FEATURES, "names": CATEGORICAL, "input
 """What a saved model must agree with to be read; the format rises when learned attributes change their meaning."""
 _EDGE = 1e-4
 _DRIFT = 2
-"""Rejections among the last five decisions of a pattern from which its own record outweighs the classifier."""
+"""Surprises among the last five decisions of a pattern from which its own record outweighs the classifier."""
 
 _FEWEST_OF_A_KIND = 10
 
@@ -177,7 +177,7 @@ class ConfidenceModel(BaseEstimator):
 
     >>> seen = pl.DataFrame({
     ...     "corrector": ["price"] * 3, "pattern_decided": [0, 3, 5], "pattern_approved": [0, 3, 3],
-    ...     "pattern_recent_rejections": [0, 0, 2],
+    ...     "pattern_recent_surprises": [0, 0, 2],
     ... })
     >>> ConfidenceModel().predict(seen)["confidence"].round(3).to_list()
     [0.99, 0.992, 0.759]
@@ -317,7 +317,7 @@ class ConfidenceModel(BaseEstimator):
         """What the counts alone say of each row.
 
         Each level is a beta-binomial whose prior is the level above it, without the level's own decisions: belief,
-        corrector, rule, pattern. A rejection among the pattern's last five counts twice, so that a change is felt.
+        corrector, rule, pattern. A surprise among the pattern's last five counts twice, so that a change is felt.
         """
         mean, _ = priors(X)
         held = counts(X)
@@ -325,7 +325,7 @@ class ConfidenceModel(BaseEstimator):
             approved, refused = (SHARE_BORROWED[level] * one for one in held[level])
             mean = (self.strength * mean + approved) / (self.strength + approved + refused)
         mean = np.minimum(mean, own_doubt(X))
-        own, recent = held["pattern"], np.clip(floats(X, "pattern_recent_rejections"), 0, 5)
+        own, recent = held["pattern"], np.clip(floats(X, "pattern_recent_surprises"), 0, 5)
         return Belief(self.strength * mean + own.approved, self.strength * (1 - mean) + own.refused + recent, mean)
 
     def save(self, folder: Path) -> None:
@@ -366,7 +366,7 @@ class ConfidenceModel(BaseEstimator):
                 for ours, theirs in zip(seen, believed, strict=True)
             )
         )
-        drifts = floats(rows, "pattern_recent_rejections") >= _DRIFT
+        drifts = floats(rows, "pattern_recent_surprises") >= _DRIFT
         return Calibrated(
             *(np.where(drifts, np.minimum(both, own), both) for both, own in zip(joined, believed, strict=True))
         )

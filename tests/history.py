@@ -71,19 +71,14 @@ def _asked(count, seed, naming, patterns, first, channel):
     frame = frame.with_columns(
         *(pl.int_range(pl.len()).over(by).cast(pl.Float64).alias(f"{level}_decided") for level, by in levels.items()),
         *((yes.cum_sum() - yes).over(by).alias(f"{level}_approved") for level, by in levels.items()),
-        (1 - yes)
-        .shift(1)
-        .rolling_sum(5, min_samples=1)
-        .over("place")
-        .fill_null(0.0)
-        .alias("pattern_recent_rejections"),
+        (1 - yes).shift(1).rolling_sum(5, min_samples=1).over("place").fill_null(0.0).alias("pattern_recent_surprises"),
         pl.lit(1.0).alias("agreement"),
         pl.lit(1.0).alias("candidate_count"),
         pl.lit(1.0).alias("corrector_rank"),
         (pl.col("field") == "price").cast(pl.Float64).alias("safe"),
     )
     share = pl.col("pattern_approved") / pl.col("pattern_decided").clip(1)
-    formula = share * 0.8 + (pl.col("pattern_decided") / 10).clip(0, 0.2) - 0.1 * pl.col("pattern_recent_rejections")
+    formula = share * 0.8 + (pl.col("pattern_decided") / 10).clip(0, 0.2) - 0.1 * pl.col("pattern_recent_surprises")
     absent = [name for name in FEATURES if name not in frame.columns and name != "formula"]
     draw = np.random.default_rng([seed, first, naming])
     named = [str(uuid.UUID(bytes=draw.bytes(16))) for _ in range(2 * count)]

@@ -91,7 +91,7 @@ def made_stream(rows: int, *, seed: int) -> pl.DataFrame:
                 "corrector_rank": 1 + float(has_rival and random.random() < 0.3),
                 "agreement": 0.5 if has_rival else 1.0,
                 "candidate_count": 2.0 if has_rival else 1.0,
-                "pattern_recent_rejections": len(own) - sum(own),
+                "pattern_recent_surprises": len(own) - sum(own),
                 "formula": formula_confidence(words),
                 "same_value_approved": sum(before),
                 "same_value_rejected": len(before) - sum(before),

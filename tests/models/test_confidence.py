@@ -20,7 +20,7 @@ def history(verdicts: str) -> dict[str, float]:
     counted |= {f"{level}_approved": float(verdicts.count("a")) for level in ("pattern", "rule", "corrector")}
     names = {"a": "approved", "r": "rejected"}
     return counted | {
-        "pattern_recent_rejections": float(verdicts[-5:].count("r")),
+        "pattern_recent_surprises": float(verdicts[-5:].count("r")),
         "formula": formula_confidence([names[one] for one in verdicts]),
         "same_value_approved": float(verdicts.count("a")),
         "same_value_rejected": float(verdicts.count("r")),
@@ -57,7 +57,7 @@ def stream(rows: int, seed: int) -> tuple[pl.DataFrame, np.ndarray, np.ndarray]:
             rule_approved=pl.Series(approved.astype(float)),
             corrector_decided=pl.Series(decided.astype(float)),
             corrector_approved=pl.Series(approved.astype(float)),
-            pattern_recent_rejections=pl.Series(np.minimum(decided - approved, 1).astype(float)),
+            pattern_recent_surprises=pl.Series(np.minimum(decided - approved, 1).astype(float)),
         )
     )
     return frame, random.random(rows) < truth, truth
