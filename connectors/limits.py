@@ -52,7 +52,7 @@ class TokenBucket:
     burst : float
         Tokens in the full bucket, at least 1.
     clock : callable
-        Seconds, as `time.monotonic`.
+        Seconds since 1970.
 
     Notes
     -----
@@ -60,7 +60,7 @@ class TokenBucket:
     the same time do not all wake up for the same token.
     """
 
-    def __init__(self, *, per_second: float, burst: float, clock: Clock = time.monotonic) -> None:
+    def __init__(self, *, per_second: float, burst: float, clock: Clock = time.time) -> None:
         if per_second <= 0 or burst < 1:
             raise ValueError(f"per_second must be above 0 and burst at least 1; got {per_second} and {burst}")
         self._per_second = per_second
@@ -118,10 +118,10 @@ class CostBucket:
     maximum, restore_per_second : float
         Assumed until the first answer tells the true ones.
     clock : callable
-        Seconds, as `time.monotonic`.
+        Seconds since 1970.
     """
 
-    def __init__(self, *, maximum: float, restore_per_second: float, clock: Clock = time.monotonic) -> None:
+    def __init__(self, *, maximum: float, restore_per_second: float, clock: Clock = time.time) -> None:
         if maximum <= 0 or restore_per_second <= 0:
             raise ValueError(f"maximum and restore_per_second must be above 0; got {maximum} and {restore_per_second}")
         self._maximum = maximum
@@ -215,6 +215,11 @@ class Room:
         Calls that are left of a daily quota.
     per_day : int or None
         The server's own daily quota.
+    resets_at : float or None
+        ``resets_s`` as an instant, seconds since 1970, from platforms that tell it so. One that is further ahead than
+        `longest_s` is left alone: one of both clocks is wrong.
+    longest_s : float
+        How long a window of this platform can be.
     """
 
     remaining: float | None = None
@@ -222,6 +227,15 @@ class Room:
     per_second: float | None = None
     remaining_today: float | None = None
     per_day: int | None = None
+    resets_at: float | None = None
+    longest_s: float = 3600.0
+
+    def wait_s(self, now: float) -> float:
+        """Seconds from now until the window ends, 0 where nothing is known of it."""
+        if self.resets_at is None:
+            return self.resets_s or 0.0
+        wait = self.resets_at - now
+        return wait if 0 < wait <= self.longest_s else 0.0
 
 
 @dataclass(frozen=True)
@@ -250,10 +264,10 @@ class Limiter:
     ----------
     limits : Limits
     clock : callable
-        Seconds, as `time.monotonic`.
+        Seconds since 1970.
     """
 
-    def __init__(self, limits: Limits, clock: Clock = time.monotonic) -> None:
+    def __init__(self, limits: Limits, clock: Clock = time.time) -> None:
         self._limits = limits
         self._clock = clock
         self._buckets: dict[str, TokenBucket] = {}
@@ -285,8 +299,8 @@ class Limiter:
         if room.per_second:
             bucket.retune(room.per_second)
         if room.remaining is not None:
-            if room.remaining < 1 and room.resets_s:
-                bucket.pause(room.resets_s)
+            if room.remaining < 1 and (wait := room.wait_s(self._clock())):
+                bucket.pause(wait)
             else:
                 bucket.remaining(room.remaining)
         if room.per_day:

@@ -293,7 +293,8 @@ class RestConnector(RemoteConnector):
             connection=connection.name,
             auth=cls.site.auth(opening),
             headers=cls.site.headers(given),
-            limit=environment.limit or shared(platform.name, account, lambda: Limiter(cls.site.limits)),
+            limit=environment.limit
+            or shared(platform.name, account, lambda: Limiter(cls.site.limits, environment.clock)),
             secrets=known,
             patience=environment.patience,
             stamp=cls.site.stamp,

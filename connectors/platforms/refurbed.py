@@ -21,7 +21,6 @@ them can never be taken back.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -75,8 +74,8 @@ def _auth(opening: Opening) -> HeaderKey:
 
 def _room(headers: Mapping[str, str]) -> Room:
     left = headers.get("x-ratelimit-remaining", "")
-    wait = float(headers.get("x-ratelimit-reset", "0")) - time.time()
-    return Room(remaining=float(left) if left else None, resets_s=wait if 0 < wait <= 60 else None)
+    resets = float(headers.get("x-ratelimit-reset", "0"))
+    return Room(remaining=float(left) if left else None, resets_at=resets, longest_s=60)
 
 
 def _named(status: Payload) -> tuple[str, str]:

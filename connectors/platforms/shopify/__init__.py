@@ -83,7 +83,9 @@ def _open(connection: Connection, **options: object) -> Connector:
             connection=connection.name,
         )
     # The figures of the Standard plan until the first answer tells the shop's own.
-    bucket = shared("shopify", address, lambda: CostBucket(maximum=2000, restore_per_second=100))
+    bucket = shared(
+        "shopify", address, lambda: CostBucket(maximum=2000, restore_per_second=100, clock=environment.clock)
+    )
     client = Client(
         address,
         _MANNERS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -86,8 +85,8 @@ def _room(headers: Mapping[str, str]) -> Room:
     if "x-current-token-count" not in headers:
         return Room()
     resets = headers.get("x-next-replenishment-time") or headers.get("x-next-replenish-time")
-    left_s = max(0.0, float(resets) / 1000 - time.time()) if resets else None
-    return Room(remaining=float(headers["x-current-token-count"]), resets_s=left_s)
+    resets_at = float(resets) / 1000 if resets else None
+    return Room(remaining=float(headers["x-current-token-count"]), resets_at=resets_at)
 
 
 def _per_minute(calls: float, burst: float = 0) -> Rate:

@@ -66,7 +66,9 @@ def _open(connection: Connection, **options: object) -> Connector:
     else:
         auth = httpx.BasicAuth(key, secret)
     # The shop itself has no limit; this is politeness towards a small host.
-    limit = environment.limit or shared("woocommerce", address, lambda: TokenBucket(per_second=20, burst=40))
+    limit = environment.limit or shared(
+        "woocommerce", address, lambda: TokenBucket(per_second=20, burst=40, clock=environment.clock)
+    )
     client = Client(
         f"{address}/wp-json/wc/v3",
         _MANNERS,
