@@ -1,11 +1,16 @@
-"""Pictures of the review page for the README: ``python -m docs.screenshots``, on the demo's shops, in headless Chromium."""
+"""Pictures for the README: ``python -m docs.screenshots``, of the review page on the demo's shops, in headless Chromium, and
+of what the notebooks show.
+"""
 
 from __future__ import annotations
 
+import base64
 import shutil
 import tempfile
 from pathlib import Path
 
+import nbformat
+from nbclient import NotebookClient
 from playwright.sync_api import Page, sync_playwright
 
 from engine.demo import open_demo
@@ -15,9 +20,19 @@ IMAGES = Path(__file__).parent / "images"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 
 
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+PLOTS = {
+    "reliability": ("03_is_the_confidence_honest", 0),
+    "promises": ("03_is_the_confidence_honest", 1),
+    "cost": ("04_which_error_budget", 2),
+}
+"""Picture to its notebook and which one it is there."""
+
+
 def main() -> None:
-    """Write review.png, review-dark.png and phone.png."""
+    """Write them all."""
     IMAGES.mkdir(exist_ok=True)
+    _plots()
     with (
         tempfile.TemporaryDirectory() as folder,
         open_demo(Path(folder) / "demo") as demo,
@@ -37,6 +52,17 @@ def main() -> None:
                 page.screenshot(path=IMAGES / f"{name}.png")
                 page.close()
         browser.close()
+
+
+def _plots() -> None:
+    seen: dict[str, list[str]] = {}
+    for name, (notebook, number) in PLOTS.items():
+        if notebook not in seen:
+            read = nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4)
+            NotebookClient(read, timeout=600, resources={"metadata": {"path": str(NOTEBOOKS)}}).execute()
+            shown = [output for cell in read.cells for output in cell.get("outputs", [])]
+            seen[notebook] = [one["data"]["image/png"] for one in shown if "image/png" in one.get("data", {})]
+        (IMAGES / f"{name}.png").write_bytes(base64.b64decode(seen[notebook][number]))
 
 
 def _choose(page: Page) -> None:

@@ -227,7 +227,7 @@ def open_demo(folder: Path, *, seed: int = 0, names: Sequence[str] | None = None
 def demo_workspace(folder: str | Path, *, seed: int = 0, say: Callable[[str], None] = lambda _: None) -> Workspace:
     """The workspace of a demo, without its shops: that of the folder or, where there is none, of days and shops to learn from.
 
-    The notebooks look at it. Making it takes about a minute.
+    The notebooks look at it. Making it takes a minute or two.
     """
     if not _database(Path(folder)).exists():
         audited = {"audit_share": _AUDIT_SHARE_TO_LEARN_FROM}
