@@ -35,6 +35,10 @@ PROVIDERS = (
 )
 """Large public mail providers; a domain in this list is never called a misspelling."""
 
+_LOST = "?"
+"""What encodings write in place of a character that they lack. RFC 5322 allows it before the at sign, but where it stands
+something was lost, and nothing but the notation around it could be mended."""
+
 _FREQUENT = 3
 """Addresses with the same domain from which it is known to be meant."""
 
@@ -87,7 +91,7 @@ class EmailCorrector(Corrector):
             if known:
                 score, notes = min(score, 0.85 if count != 1 else 0.7), ["domain"]
                 domain = known
-        valid = _valid(f"{local}@{domain}")
+        valid = "" if _LOST in local else _valid(f"{local}@{domain}")
         if valid:
             yield Proposal(valid, score, _REASONS[notes[0]] if notes else _REASONS["notation"])
 

@@ -88,7 +88,8 @@ def test_emails_with_a_slip(ask, observed: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "observed", ["", "anna", "a@b.org; c@d.org", "@web.de", "anna@", "anna@mail.com", "anna@ymail.com"]
+    "observed",
+    ["", "anna", "a@b.org; c@d.org", "@web.de", "anna@", "anna@mail.com", "anna@ymail.com", "anna5?@gmial.com"],
 )
 def test_emails_that_cannot_or_need_not_be_mended(ask, observed: str) -> None:
     assert ask("email", "order", "email", [observed], check="email")[observed] == []
