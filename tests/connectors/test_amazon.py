@@ -41,27 +41,8 @@ def twin() -> Iterator[Twin]:
 
 
 @pytest.fixture
-def open_(twin: Twin) -> Iterator[Open]:
-    opened: list[Connector] = []
-
-    def open_one(**options: Any) -> Connector:
-        typed = options.pop("typed", {})
-        options = {"sleep": lambda _: None, "random": lambda: 0.5} | options
-        opened.append(connector(Connection("de", "amazon", twin.credentials | typed), **options))
-        return opened[-1]
-
-    yield open_one
-    for one in opened:
-        one.close()
-
-
-@pytest.fixture
-def exchanges() -> Iterator[list[Exchange]]:
-    """Everything that goes over the wire."""
-    seen: list[Exchange] = []
-    Twin.watchers.append(seen.append)
-    yield seen
-    Twin.watchers.remove(seen.append)
+def open_(twin: Twin, opening: Open) -> Open:
+    return lambda typed=None, **options: opening(twin, typed, **options)
 
 
 @pytest.fixture

@@ -28,18 +28,11 @@ def twin() -> Iterator[Twin]:
 
 
 @pytest.fixture
-def open_(twin: Twin) -> Iterator[Open]:
-    opened: list[Connector] = []
-
+def open_(twin: Twin, opening: Open) -> Open:
     def open_one(of: Twin | None = None, sleep: Callable[[float], None] = lambda _: None, **typed: str) -> Connector:
-        of = of or twin
-        one = connector(Connection("bm", "backmarket", of.credentials | typed), sleep=sleep, random=lambda: 0.5)
-        opened.append(one)
-        return one
+        return opening(of or twin, typed, sleep=sleep)
 
-    yield open_one
-    for one in opened:
-        one.close()
+    return open_one
 
 
 def answering(*answers: httpx.Response, **typed: str) -> tuple[Connector, list[httpx.Request]]:

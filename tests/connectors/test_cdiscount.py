@@ -59,18 +59,8 @@ def twin() -> Iterator[Any]:
 
 
 @pytest.fixture
-def open_(twin: Any) -> Iterator[Callable[..., Any]]:
-    opened = []
-
-    def one(**changed: Any) -> Any:
-        given = twin.credentials | changed.pop("credentials", {})
-        options = {"sleep": lambda seconds: None, "patience": Patience(read_s=2.0, attempts=3)} | changed
-        opened.append(connector(Connection("shop", "cdiscount", given), **options))
-        return opened[-1]
-
-    yield one
-    for each in opened:
-        each.close()
+def open_(twin: Any, opening: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda **changed: opening(twin, **({"patience": Patience(read_s=2.0, attempts=3)} | changed))
 
 
 def offers(twin: Any) -> list[dict[str, Any]]:

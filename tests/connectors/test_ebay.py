@@ -65,18 +65,8 @@ def twin(start: Start) -> EbayTwin:
 
 
 @pytest.fixture
-def open_() -> Iterator[Open]:
-    opened: list[Connector] = []
-
-    def open_one(twin: EbayTwin, **changed: str) -> Connector:
-        given = Connection("shop", "ebay", {**twin.credentials, **changed})
-        one = connector(given, sleep=lambda seconds: None, patience=Patience(attempts=2, read_s=5))
-        opened.append(one)
-        return one
-
-    yield open_one
-    for one in opened:
-        one.close()
+def open_(opening: Open) -> Open:
+    return lambda twin, **changed: opening(twin, changed, patience=Patience(attempts=2, read_s=5))
 
 
 @pytest.fixture

@@ -50,20 +50,8 @@ class Spy(httpx.BaseTransport):
 
 
 @pytest.fixture
-def open_(twin: Twin) -> Iterator[Open]:
-    opened: list[Connector] = []
-
-    def open_one(of: Twin | None = None, **options: Any) -> Connector:
-        of = of or twin
-        credentials = {**of.credentials, **options.pop("credentials", {})}
-        fixed = {"sleep": lambda _: None, "random": lambda: 0.5}
-        one = connector(Connection("etsy-shop", "etsy", credentials), **(fixed | options))
-        opened.append(one)
-        return one
-
-    yield open_one
-    for one in opened:
-        one.close()
+def open_(twin: Twin, opening: Open) -> Open:
+    return lambda of=None, **options: opening(of or twin, **options)
 
 
 def faked(answer: Callable[[httpx.Request], Any], **options: Any) -> tuple[Connector, list[httpx.Request]]:

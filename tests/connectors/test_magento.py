@@ -72,18 +72,11 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture
-def open_(twin: Twin, recorder: Recorder) -> Iterator[Open]:
-    opened: list[Connector] = []
-
+def open_(twin: Twin, recorder: Recorder, opening: Open) -> Open:
     def open_one(of: Twin | None = None, sleep: Callable[[float], None] = lambda _: None, **typed: str) -> Connector:
-        credentials = {name: value for name, value in ((of or twin).credentials | typed).items() if value}
-        options = {"sleep": sleep, "random": lambda: 0.5, "transport": recorder}
-        opened.append(connector(Connection("shop", "magento", credentials), **options))
-        return opened[-1]
+        return opening(of or twin, typed, sleep=sleep, transport=recorder)
 
-    yield open_one
-    for one in opened:
-        one.close()
+    return open_one
 
 
 def answering(answer: Callable[[httpx.Request], httpx.Response], **typed: str) -> tuple[Connector, Recorder]:

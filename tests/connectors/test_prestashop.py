@@ -57,20 +57,8 @@ def network():
 
 
 @pytest.fixture
-def open_(network):
-    opened = []
-
-    def open_one(twin, **given):
-        credentials = {**twin.credentials, **given}
-        one = connector(
-            Connection("shop", "prestashop", credentials), transport=network, sleep=lambda s: None, random=lambda: 0.5
-        )
-        opened.append(one)
-        return one
-
-    yield open_one
-    for one in opened:
-        one.close()
+def open_(network, opening):
+    return lambda twin, **given: opening(twin, given, transport=network)
 
 
 @pytest.fixture(params=["9.1.4", "1.7.7.2"])

@@ -41,29 +41,8 @@ def twin() -> Iterator[Twin]:
 
 
 @pytest.fixture
-def open_(twin: Twin) -> Iterator[Open]:
-    opened: list[Connector] = []
-
-    def open_one(of: Twin | None = None, **options: Any) -> Connector:
-        of = of or twin
-        typed = options.pop("typed", {})
-        options = {"sleep": lambda _: None, "random": lambda: 0.5} | options
-        one = connector(Connection("wm", "walmart", of.credentials | typed), **options)
-        opened.append(one)
-        return one
-
-    yield open_one
-    for one in opened:
-        one.close()
-
-
-@pytest.fixture
-def exchanges() -> Iterator[list[Exchange]]:
-    """Everything that goes over the wire."""
-    seen: list[Exchange] = []
-    Twin.watchers.append(seen.append)
-    yield seen
-    Twin.watchers.remove(seen.append)
+def open_(twin: Twin, opening: Open) -> Open:
+    return lambda of=None, typed=None, **options: opening(of or twin, typed, **options)
 
 
 def answering(reply: Callable[[httpx.Request], httpx.Response], **typed: str) -> tuple[Connector, list[httpx.Request]]:
