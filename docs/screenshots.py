@@ -68,7 +68,7 @@ def _plots() -> None:
 def _choose(page: Page) -> None:
     page.locator("#reviewer input, #reviewer textarea").fill("Ana")
     page.wait_for_selector("[data-pattern]")
-    page.locator("[data-pattern]", has_text="title in capitals").first.click()
+    page.locator("[data-pattern]", has_text="title in capitals").filter(has_text="woocommerce").first.click()
     page.wait_for_timeout(2500)
 
 

@@ -114,7 +114,7 @@ class Demo:
             name: {"name": name, "channel": twin.name} | dict.fromkeys(_COUNTED, 0) for name, twin in running.items()
         }
 
-    def run(self, say: Callable[[str], None] = lambda _: None, *, days: int = 2) -> dict[str, Any]:
+    def run(self, say: Callable[[str], None] = lambda _: None, *, days: int = 3) -> dict[str, Any]:
         """So many days, 1 or more; the reviewers leave the last one to the visitor. Gives ``{"connections": [...], "metrics": {...}}``."""
         for name, twin in self.twins.items():
             self.workspace.connect(twin.name, name=name, credentials=twin.credentials, by="demo")

@@ -72,7 +72,7 @@ def demo(
     ] = None,
     port: Annotated[int, typer.Option(help="Port of the page; 0 takes a free one.")] = 7860,
     seed: Annotated[int, typer.Option(help="Another seed, other shops.")] = 0,
-    days: Annotated[int, typer.Option(min=1, help="Days of business; more days, more that is learned.")] = 2,
+    days: Annotated[int, typer.Option(min=1, help="Days of business; more days, more that is learned.")] = 3,
     as_json: AsJson = False,
 ) -> None:
     """Run the main job on invented shops: sync, validate, suggest, correct, push, verify, and open the page."""

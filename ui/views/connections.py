@@ -96,7 +96,7 @@ def connections_tab(desk: Desk, *, tab: gr.Tab, name: gr.Textbox, spoken: gr.HTM
         sync = gr.Button("Sync now", variant="primary", elem_id="sync-connection")
     rows = gr.HTML(elem_id="connections", apply_default_css=False)
     gr.HTML(
-        Markup('<h3 class="cm-title">Add an account, or replace the credentials of one</h3>'), apply_default_css=False
+        Markup('<h3 class="cm-section">Add an account, or replace the credentials of one</h3>'), apply_default_css=False
     )
     with gr.Row(elem_classes="cm-filters"):
         platform = gr.Dropdown(list(known), label="Platform", container=False, elem_id="wizard-platform")
